@@ -1,0 +1,137 @@
+"""Conditions of a query, written once and rendered in either dialect of ApertureDB.
+
+Servers up to 2026 take objects (`{"age": [">=", 20]}`), the client library since 0.5.0 sends array expressions
+(`["$age", ">=", 20]`). Nothing else in this package writes a condition by hand.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+Value = str | int | float | bool | datetime | None
+Operator = Literal["==", "!=", "<", "<=", ">", ">=", "in", "not in"]
+
+
+class Dialect(StrEnum):
+    """How conditions and index commands are spelled."""
+
+    LEGACY = "legacy"
+    EXPRESSION = "expression"
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """One property compared with one value, or with several for `in` and `not in`."""
+
+    key: str
+    operator: Operator
+    value: Value | tuple[Value, ...]
+
+    def render(self, dialect: Dialect) -> object:
+        """This predicate as JSON of the dialect."""
+        if dialect is Dialect.LEGACY:
+            return {self.key: [self.operator, _legacy(self.value)]}
+        return [f"${self.key}", self.operator, _expression(self.value)]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All or any of several conditions."""
+
+    conjunction: Literal["all", "any"]
+    parts: "tuple[Condition, ...]"
+
+    def render(self, dialect: Dialect) -> object:
+        """This group as JSON of the dialect; a group of one is its only part."""
+        if len(self.parts) == 1:
+            return self.parts[0].render(dialect)
+        if dialect is Dialect.EXPRESSION:
+            return [self.conjunction, *(part.render(dialect) for part in self.parts)]
+        return _legacy_group(self)
+
+
+Condition = Predicate | Group
+
+
+def equal(key: str, value: Value) -> Predicate:
+    """`key` is `value`."""
+    return Predicate(key, "==", value)
+
+
+def not_equal(key: str, value: Value) -> Predicate:
+    """`key` is not `value`; objects without the property match too."""
+    return Predicate(key, "!=", value)
+
+
+def missing(key: str) -> Predicate:
+    """The object has no property `key`."""
+    return Predicate(key, "==", None)
+
+
+def present(key: str) -> Predicate:
+    """The object has a property `key`."""
+    return Predicate(key, "!=", None)
+
+
+def one_of(key: str, values: Iterable[Value]) -> Predicate:
+    """`key` is one of `values`."""
+    return Predicate(key, "in", tuple(values))
+
+
+def compare(key: str, operator: Operator, value: Value) -> Predicate:
+    """Any comparison, as a labeling project's `query` spells it."""
+    return Predicate(key, operator, value)
+
+
+def all_of(*parts: Condition) -> Group:
+    """Every part holds."""
+    return Group("all", parts)
+
+
+def any_of(*parts: Condition) -> Group:
+    """At least one part holds."""
+    return Group("any", parts)
+
+
+def _legacy(value: object) -> object:
+    if isinstance(value, datetime):
+        return {"_date": value.isoformat()}
+    if isinstance(value, tuple):
+        return [_legacy(item) for item in value]
+    return value
+
+
+def _expression(value: object) -> object:
+    if isinstance(value, datetime):
+        return {"to_date": value.isoformat()}
+    if isinstance(value, tuple):
+        # Strings inside {"array": ...} are data already; only a bare string could be read as a property.
+        return {"array": [_legacy(item) if isinstance(item, datetime) else item for item in value]}
+    if isinstance(value, str) and value.startswith("$"):
+        return f"${value}"
+    return value
+
+
+def _legacy_group(group: Group) -> dict[str, object]:
+    """An object whose keys are the properties; two conditions on one key of an `all` share its list."""
+    body: dict[str, object] = {}
+    for part in group.parts:
+        rendered = part.render(Dialect.LEGACY)
+        assert isinstance(rendered, dict)
+        if isinstance(part, Group) and part.conjunction == "all" and group.conjunction == "any":
+            rendered = {"all": rendered}
+        for key, value in rendered.items():
+            if key not in body:
+                body[key] = value
+            elif isinstance(part, Predicate) and group.conjunction == "all":
+                body[key] = [*_list(body[key]), *value]
+            else:
+                raise ValueError(f"the legacy dialect cannot hold two conditions {key!r} in one 'any'")
+    return body if group.conjunction == "all" else {"any": body}
+
+
+def _list(value: object) -> list[object]:
+    assert isinstance(value, list)
+    return value

@@ -1,0 +1,130 @@
+"""Labeling projects: a folder with `project.yaml` and `label_config.xml` each."""
+
+import fnmatch
+import re
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from labeling_assets.clients.constraints import Condition, all_of, compare
+from labeling_assets.errors import ConfigurationError
+
+MediaType = Literal["image", "video", "audio", "text", "other"]
+_SLUG: Final = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
+_OPERATORS: Final = ("==", "!=", "<", "<=", ">", ">=", "in", "not in")
+
+
+class Project(BaseModel):
+    """One labeling project, as its folder describes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    slug: str = Field(description="The folder's name; prefix of its assets in Dagster.")
+    title: str = Field(min_length=1, max_length=50, description="Title of the project in Label Studio.")
+    folder: Path = Field(description="The folder.")
+    media_types: tuple[MediaType, ...] = Field(("image",), description="Media of these types become tasks.")
+    batches: tuple[str, ...] = Field(("*",), description="Shell patterns of the batches that are the project's.")
+    query: tuple[tuple[str, str, Any], ...] = Field(
+        (),
+        description="[property, operator, value] conditions; media that ApertureDB holds and match are claimed.",
+    )
+    data: dict[str, str] = Field(
+        default_factory=dict,
+        description="Variable of the label configuration -> link, text, or column:<name> of the manifest.",
+    )
+    guid: str = Field("content", description="Where GUIDs come from: content, minted, property, column:<name>.")
+    columns: dict[str, Literal["text", "number", "boolean"]] = Field(
+        default_factory=dict, description="Types of manifest columns that are not text."
+    )
+    annotators: int = Field(1, ge=1, le=100, description="People who label each task (overlap).")
+    label_config_changes: Literal["refuse", "allow"] = Field(
+        "refuse", description="Whether a change that drops labels in use may be applied."
+    )
+    allow_deletions: bool = Field(False, description="Delete instead of tombstones.")
+    poll_seconds: int = Field(30, ge=5, description="How often the sensors look.")
+    min_interval_seconds: int = Field(30, ge=0, description="Quiet time before changed annotations are fetched.")
+    max_lag_seconds: int = Field(600, ge=0, description="Fetch changed annotations after this time in any case.")
+    reconcile_cron: str = Field("0 3 * * *", description="When everything is compared in full, in UTC.")
+
+    @field_validator("slug")
+    @classmethod
+    def _slug(cls, value: str) -> str:
+        if not _SLUG.match(value):
+            raise ValueError(
+                f"the folder name {value!r} cannot be a project: use a lower-case letter, then letters, digits, '_'"
+            )
+        return value
+
+    @field_validator("query")
+    @classmethod
+    def _query(cls, value: tuple[tuple[str, str, Any], ...]) -> tuple[tuple[str, str, Any], ...]:
+        for key, operator, _ in value:
+            if operator not in _OPERATORS:
+                raise ValueError(f"unknown operator {operator!r} for {key!r}; use one of {', '.join(_OPERATORS)}")
+        return value
+
+    @field_validator("guid")
+    @classmethod
+    def _guid(cls, value: str) -> str:
+        if value not in ("content", "minted", "property") and not value.startswith("column:"):
+            raise ValueError(f"{value!r} is none of content, minted, property, column:<name>")
+        return value
+
+    @property
+    def state(self) -> str:
+        """The property of a medium that says how far it is in this project."""
+        return f"LS_state_{self.slug}"
+
+    def wants(self, batch: str) -> bool:
+        """Whether a batch is this project's."""
+        return any(fnmatch.fnmatchcase(batch, pattern) for pattern in self.batches)
+
+    def condition(self) -> Condition | None:
+        """The `query` as a condition, or None if the project claims nothing from ApertureDB."""
+        if not self.query:
+            return None
+        return all_of(
+            *(compare(k, op, tuple(v) if isinstance(v, list) else v) for k, op, v in self.query)  # type: ignore[arg-type]  # operators were checked
+        )
+
+    def label_config(self) -> str:
+        """The label configuration as it stands in the folder now.
+
+        Raises:
+            ConfigurationError: the file is missing.
+        """
+        path = self.folder / "label_config.xml"
+        if not path.exists():
+            raise ConfigurationError(f"{path} is missing: put the project's Label Studio configuration there.")
+        return path.read_text(encoding="utf-8")
+
+
+def load_project(folder: Path) -> Project:
+    """Read one folder.
+
+    Raises:
+        ConfigurationError: `project.yaml` is missing, not YAML, or holds something it may not; names file and field.
+    """
+    path = folder / "project.yaml"
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        if not isinstance(values, dict):
+            raise ConfigurationError(f"{path} must hold names and values, not {type(values).__name__}.")
+        return Project(slug=folder.name, folder=folder, **{"title": folder.name, **values})
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"{path} is missing; an empty file is enough.") from error
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path} is not YAML: {error}") from error
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
+        raise ConfigurationError(f"{path} is wrong: {problems}.") from error
+
+
+def load_projects(folder: Path) -> list[Project]:
+    """Every labeling project below `folder`, by name; hidden folders are left out."""
+    if not folder.is_dir():
+        return []
+    found = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return [load_project(path) for path in found]

@@ -1,0 +1,194 @@
+"""What the environment and `labeling_assets.yaml` say, and what the local stack filled in."""
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from labeling_assets.errors import ConfigurationError
+from labeling_assets.media_urls import MediaLinks
+
+SETTINGS_FILE: Final = "labeling_assets.yaml"
+
+
+class LocalStack(BaseModel):
+    """Addresses and secrets of what `labeling-assets up` started; `local_stack.json` in the home folder."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    aperturedb_port: int = 0
+    aperturedb_username: str = "admin"
+    aperturedb_password: str = ""
+    aperturedb_key: str = ""
+    label_studio_url: str = ""
+    label_studio_username: str = ""
+    label_studio_password: str = ""
+    label_studio_legacy_token: str = ""
+    label_studio_api_key: str = ""
+    gateway_url: str = ""
+    dagster_url: str = ""
+
+
+class Settings(BaseSettings):
+    """Every setting; the README lists them. Without any, everything is local and lies in `home`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LABELING_ASSETS_", yaml_file=SETTINGS_FILE, extra="forbid", populate_by_name=True
+    )
+
+    home: Path = Field(Path("labeling_home"), description="Folder of everything local: inbox, projects, databases.")
+    aperturedb_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("APERTUREDB_KEY", "aperturedb_key"),
+        description="Key of your ApertureDB server. Unset: the local server.",
+    )
+    aperturedb_dialect: Literal["auto", "legacy", "expression"] = Field(
+        "auto", description="Query dialect of the server; auto asks it once."
+    )
+    label_studio_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("LABEL_STUDIO_URL", "label_studio_url"),
+        description="Address of your Label Studio. Unset: the local one.",
+    )
+    label_studio_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("LABEL_STUDIO_API_KEY", "label_studio_api_key"),
+        description="Personal access token or legacy token of Label Studio.",
+    )
+    gateway_url: str | None = Field(None, description="Where browsers reach the media gateway.")
+    gateway_origins: tuple[str, ...] = Field(
+        (), description="Origins that may load media (CORS). Empty: the origin of Label Studio."
+    )
+    link_keys: dict[str, SecretStr] = Field(
+        default_factory=dict,
+        description="Key id -> secret of media links. Empty: a key made in the home folder.",
+    )
+    link_signing_key: str | None = Field(None, description="Id of the link key that signs; default: the last one.")
+    media_size_limit_mb: float = Field(200, gt=0, le=1900, description="Largest medium that is stored, in MB.")
+    sensors: Literal["on", "off"] = Field("off", description="Whether Dagster's sensors start switched on.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then the file."""
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls)
+
+    @property
+    def inbox(self) -> Path:
+        """Folder in which batches are dropped, one folder or CSV file each."""
+        return self.home / "inbox"
+
+    @property
+    def projects(self) -> Path:
+        """Folder of the labeling projects, one folder each."""
+        return self.home / "projects"
+
+    @property
+    def local_stack(self) -> LocalStack:
+        """What `up` wrote, or empty values."""
+        path = self.home / "local_stack.json"
+        return LocalStack.model_validate_json(path.read_text()) if path.exists() else LocalStack()
+
+    def save_local_stack(self, stack: LocalStack) -> None:
+        """Write `local_stack.json`, readable by its owner only."""
+        write_private(self.home / "local_stack.json", stack.model_dump_json(indent=2))
+
+    def database_key(self) -> str:
+        """The key of the ApertureDB server to use.
+
+        Raises:
+            ConfigurationError: none is set and no local server was ever started in this home folder.
+        """
+        key = self.aperturedb_key.get_secret_value() if self.aperturedb_key else self.local_stack.aperturedb_key
+        if not key:
+            raise ConfigurationError(
+                f"No ApertureDB: set APERTUREDB_KEY, or start the local server with `labeling-assets up` "
+                f"(home folder: {self.home})."
+            )
+        return key
+
+    def label_studio(self) -> tuple[str, str]:
+        """Address and API key of the Label Studio to use.
+
+        Raises:
+            ConfigurationError: one of the two is missing.
+        """
+        stack = self.local_stack
+        url = self.label_studio_url or stack.label_studio_url
+        set_key = self.label_studio_api_key.get_secret_value() if self.label_studio_api_key else ""
+        key = set_key or ("" if self.label_studio_url else stack.label_studio_api_key)
+        if not url or not key:
+            missing = "LABEL_STUDIO_URL" if not url else "LABEL_STUDIO_API_KEY"
+            raise ConfigurationError(
+                f"No Label Studio: set {missing} (both LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY are needed), "
+                f"or start the local one with `labeling-assets up` (home folder: {self.home})."
+            )
+        return url.rstrip("/"), key
+
+    def links(self) -> MediaLinks:
+        """Maker and verifier of media links; makes a key in the home folder if none is configured.
+
+        Raises:
+            ConfigurationError: nobody said where the gateway is.
+        """
+        base = self.gateway_url or self.local_stack.gateway_url
+        if not base:
+            raise ConfigurationError(
+                "No media gateway: set LABELING_ASSETS_GATEWAY_URL to the address browsers reach it at, "
+                "or start the local one with `labeling-assets up`."
+            )
+        keys = {name: secret.get_secret_value() for name, secret in self.link_keys.items()} or self._home_keys()
+        return MediaLinks(base, keys, self.link_signing_key or list(keys)[-1])
+
+    def _home_keys(self) -> dict[str, str]:
+        path = self.home / "link_keys.json"
+        if not path.exists():
+            write_private(path, json.dumps({"k1": secrets.token_urlsafe(32)}), exclusive=True)
+        keys: dict[str, str] = json.loads(path.read_text())
+        return keys
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment and the file.
+
+    Raises:
+        ConfigurationError: a value is not allowed, or a name is unknown; the message names it.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
+        raise ConfigurationError(f"Settings ({SETTINGS_FILE} and the environment) are wrong: {problems}.") from error
+
+
+def write_private(path: Path, text: str, *, exclusive: bool = False) -> None:
+    """Write a file that only its owner can read, whole or not at all; `exclusive` keeps an existing one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    try:
+        if exclusive:
+            os.link(temporary, path)
+        else:
+            os.replace(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink(missing_ok=True)

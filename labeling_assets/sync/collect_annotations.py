@@ -1,0 +1,297 @@
+"""Annotations of a batch from Label Studio to ApertureDB: what changed since the last time, all of it, once."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from labeling_assets import names
+from labeling_assets.clients.aperturedb import ApertureDB
+from labeling_assets.clients.constraints import all_of, equal, not_equal
+from labeling_assets.clients.label_studio import LabelStudio
+from labeling_assets.clients.label_studio_query import Filter, format_time, in_batch, parse_time, updated_since
+from labeling_assets.clients.query import Query
+from labeling_assets.errors import DataError, TransientError
+from labeling_assets.mapping.annotation import MappedAnnotation, map_annotation
+from labeling_assets.mapping.medium import Medium as Picture
+from labeling_assets.projects import Project
+from labeling_assets.sync.database import prepare_database
+from labeling_assets.sync.labeling_project import ProjectRecord, checked_project, recorded_project
+from labeling_assets.sync.lease import Lease, lease
+from labeling_assets.sync.media_store import Medium
+from labeling_assets.sync.report import CollectReport, Note, Progress
+from labeling_assets.sync.resolve_tasks import ResolvedTask, created_task_guid, resolve_tasks
+from labeling_assets.sync.stored_annotations import (
+    StoredAnnotation,
+    TaskChange,
+    annotations_of_tasks,
+    old_versions,
+    task_change,
+)
+from labeling_assets.sync.watermark import SyncState, load_state
+from labeling_assets.sync.withdraw_tasks import withdraw_missing
+from labeling_assets.sync.write_annotation import AnnotationWriter, TaskContext
+
+_CHUNK: Final = 100  # tasks in one query to ApertureDB
+
+
+def collect_annotations(
+    db: ApertureDB,
+    ls: LabelStudio,
+    project: Project,
+    *,
+    batch: str,
+    full: bool = False,
+    run_id: str = "",
+    progress: Progress = lambda _: None,
+) -> CollectReport:
+    """Make ApertureDB equal to Label Studio for one batch.
+
+    With nothing to do it makes two requests to Label Studio and writes nothing. `full` reads every task again,
+    whatever the watermark says. It may be killed anywhere and started again.
+
+    Raises:
+        DataError: the project was never made, is gone, or Label Studio was rebuilt.
+        TransientError: a service went away, or another process syncs this batch.
+    """
+    started, requests = time.monotonic(), ls.request_count
+    record = recorded_project(db, ls, project)
+    if record is None:
+        raise DataError(f"Project {project.slug!r} has no tasks in {ls.url} yet: materialize its tasks first.")
+    report = CollectReport(project.slug, batch, project_id=record.project_id)
+    state = load_state(db, record.sync_key(batch))
+    current = checked_project(ls, record)
+    report.idle = not full and _idle(db, ls, record, batch, state=state, task_number=current.task_number)
+    if not report.idle:
+        prepare_database(db, (project.state,))
+        with lease(db, record.sync_key(batch)) as held:
+            collector = _Collector(db, ls, project, record, report, held=held, batch=batch, run_id=run_id)
+            state = collector.run(load_state(db, record.sync_key(batch)), full=full, progress=progress)
+    report.watermark = state.watermark
+    report.quarantined = [Note(str(task), why) for task, why in sorted(state.quarantined.items())]
+    report.requests = ls.request_count - requests
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _idle(
+    db: ApertureDB, ls: LabelStudio, record: ProjectRecord, batch: str, *, state: SyncState, task_number: int
+) -> bool:
+    """Two looks: the project's own record, and one row of the overlap window."""
+    if state.quarantined or state.window_total < 0:
+        return False
+    filters = [in_batch(batch)] if state.since is None else [in_batch(batch), updated_since(state.since)]
+    if not state.matches(ls.newest_change(record.project_id, filters)):
+        return False
+    known = all_of(equal("LS_project", record.slug), not_equal("LS_state", "withdrawn"))
+    if db.count("FindEntity", known, class_name=names.TASK) == task_number:
+        return True
+    here = db.count("FindEntity", all_of(known, equal("LS_batch", batch)), class_name=names.TASK)
+    return ls.count_tasks(record.project_id, [in_batch(batch)]) == here
+
+
+class _Collector:
+    """Reads tasks in pages, resolves them to media, compares, writes a page in one query, moves the watermark."""
+
+    def __init__(
+        self,
+        db: ApertureDB,
+        ls: LabelStudio,
+        project: Project,
+        record: ProjectRecord,
+        report: CollectReport,
+        *,
+        held: Lease,
+        batch: str,
+        run_id: str,
+    ) -> None:
+        self._db, self._ls, self._project, self._record, self._report = db, ls, project, record, report
+        self._held, self._batch, self._run_id = held, batch, run_id
+        self._annotators = ls.users()
+        self._seen: dict[int, str] = {}
+
+    def run(self, state: SyncState, *, full: bool, progress: Progress) -> SyncState:
+        since = None if full else state.since
+        retry = sorted(state.quarantined)
+        state = replace(state, touched_since=format_time(since) if since else "")
+        for chunk in _chunked(self._changed(since, retry)):
+            state = self._sync(chunk, state)
+            progress(f"{self._report.tasks_read} tasks read")
+        gone, moved = withdraw_missing(
+            self._db, self._ls, self._project, self._record, batch=self._batch, held=self._held, run_id=self._run_id
+        )
+        self._report.tasks_withdrawn, self._report.deleted = gone.tasks, self._report.deleted + gone.annotations
+        kept = {task: why for task, why in state.quarantined.items() if task not in gone.task_ids}
+        state = replace(state, quarantined={**kept, **moved}).closed(self._seen)
+        query = Query()
+        state.save(query)
+        renewal = self._held.renew(query)
+        self._held.held(self._db.run(query).count(renewal))
+        return state
+
+    def _changed(self, since: Any, retry: Sequence[int]) -> Iterator[Mapping[str, Any]]:
+        """Changed tasks in the order of their times, which move the watermark; then quarantined ones, which do not."""
+        for task in self._ls.iterate_changed(self._record.project_id, since, [in_batch(self._batch)]):
+            self._seen[int(task["id"])] = format_time(parse_time(task["updated_at"]))
+            yield task
+        if retry:
+            chosen = Filter("id", "in_list", "List", [str(task) for task in retry])
+            for task in self._ls.iterate_by_id(self._record.project_id, [chosen]):
+                if task["data"].get("import_batch") == self._batch:
+                    yield task
+
+    def _sync(self, tasks: Sequence[Mapping[str, Any]], state: SyncState) -> SyncState:
+        newest: dict[int, Mapping[str, Any]] = {int(task["id"]): task for task in tasks}
+        resolved, unclear = resolve_tasks(self._db, self._record, list(newest.values()))
+        stored = annotations_of_tasks(self._db, self._record, newest)
+        changes = {
+            int(task.raw["id"]): task_change(
+                self._record, task.raw.get("annotations") or (), stored.get(int(task.raw["id"]), {})
+            )
+            for task in resolved
+        }
+        read_again = {int(task.raw["id"]) for task in resolved}
+        kept = {task: why for task, why in state.quarantined.items() if task not in read_again}
+        state = replace(state.moved(max(self._seen.values(), default="")), quarantined={**kept, **unclear})
+        self._write(resolved, changes, state)
+        self._count(newest, changes)
+        return state
+
+    def _write(self, resolved: Sequence[ResolvedTask], changes: Mapping[int, TaskChange], state: SyncState) -> None:
+        old = old_versions(self._db, [k.guid for change in changes.values() for _, k in change.updated])
+        query = Query()
+        writer = AnnotationWriter(query)
+        for task in resolved:
+            self._write_task(writer, task, changes[int(task.raw["id"])], old)
+        state.save(query)
+        renewal = self._held.renew(query)
+        reply = self._db.run(query)
+        self._held.held(reply.count(renewal))
+        overtaken = [guid for place, guid in writer.updates.items() if reply.count(place) != 1]
+        if overtaken:
+            self._invalidate(overtaken)
+
+    def _write_task(
+        self, writer: AnnotationWriter, task: ResolvedTask, change: TaskChange, old: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        state = task_state(task.raw.get("annotations") or ())
+        if not (change.created or change.updated or change.removed) and state == task.recorded_state:
+            return
+        context = _task_commands(writer.query, task, self._record, self._context(task))
+        for annotation in change.created:
+            writer.create(context, annotation, self._mapped(annotation, task.medium))
+        for annotation, known in change.updated:
+            mapped = self._mapped(annotation, task.medium)
+            writer.update(context, annotation, mapped, stored=known, old=dict(old[known.guid]))
+        for known in change.removed:
+            writer.bury(known, self._run_id)
+        mark_task(writer.query, context, self._project.state, state)
+
+    def _context(self, task: ResolvedTask) -> TaskContext:
+        return TaskContext(
+            record=self._record,
+            batch=self._batch,
+            task_id=int(task.raw["id"]),
+            medium=task.medium,
+            medium_reference=0,
+            task_reference=0,
+            annotators=self._annotators,
+            run_id=self._run_id,
+        )
+
+    def _mapped(self, annotation: Mapping[str, Any], medium: Medium) -> MappedAnnotation:
+        mapped = map_annotation(annotation.get("result") or [], picture_of(medium))
+        for problem in mapped.problems:
+            self._report.problems.append(Note(f"annotation {annotation['id']}", problem))
+        self._report.regions += len(mapped.regions)
+        raw = Counter(region.type for region in mapped.regions if region.kind == "raw")
+        self._report.raw_kinds = dict(Counter(self._report.raw_kinds) + raw)
+        return mapped
+
+    def _count(self, tasks: Mapping[int, Any], changes: Mapping[int, TaskChange]) -> None:
+        self._report.tasks_read += len(tasks)
+        for change in changes.values():
+            self._report.created += len(change.created)
+            self._report.updated += len(change.updated)
+            self._report.deleted += len(change.removed)
+            self._report.unchanged += change.unchanged
+
+    def _invalidate(self, guids: Sequence[str]) -> None:
+        """Another writer was quicker: forget the hashes, so that the next sync writes these again."""
+        query = Query()
+        for guid in guids:
+            condition = equal(names.LS_GUID, guid)
+            body = {"with_class": names.ANNOTATION, "constraints": condition, "properties": {"LS_content_hash": ""}}
+            query.add("UpdateEntity", body)
+        replace(load_state(self._db, self._held.key), window_total=-1, watermark="").save(query)
+        self._db.run(query)
+        raise TransientError(
+            f"{len(guids)} annotations of batch {self._batch!r} were changed by another process during the sync. "
+            "Run it again; it will read them anew."
+        )
+
+
+def _task_commands(query: Query, task: ResolvedTask, record: ProjectRecord, context: TaskContext) -> TaskContext:
+    """Refer to the medium and to the task, which is added if ApertureDB does not know it."""
+    medium, reference = query.reference(), query.reference()
+    condition = equal(names.GUID, task.guid)
+    query.add(f"Find{task.medium.kind}", {"_ref": medium, "constraints": condition, "blobs": False})
+    guid = created_task_guid(record, task.raw)
+    properties = {
+        names.LS_GUID: guid,
+        "LS_project": record.slug,
+        "LS_project_id": record.project_id,
+        "LS_task_id": context.task_id,
+        "LS_task_created_at": format_time(parse_time(task.raw["created_at"])),
+        "LS_batch": context.batch,
+        "LS_media_guid": task.guid,
+        "LS_state": "open",
+        "LS_config_hash": record.config_hash,
+    }
+    body = {"_ref": reference, "class": names.TASK, "properties": properties}
+    query.add("AddEntity", {**body, "if_not_found": equal(names.LS_GUID, guid)})
+    query.connect(names.TASK_MEDIA, f"{guid}|media", source=reference, destination=medium)
+    return replace(context, medium_reference=medium, task_reference=reference)
+
+
+def mark_task(query: Query, context: TaskContext, state_property: str, state: str) -> None:
+    """Write the state of a task, and of its medium in this project."""
+    query.add("UpdateEntity", {"ref": context.task_reference, "properties": {"LS_state": state}})
+    kind = context.medium.kind
+    query.add(f"Update{kind}", {"ref": context.medium_reference, "properties": {state_property: state}})
+
+
+def task_state(annotations: Sequence[Mapping[str, Any]]) -> str:
+    """open, done or skipped, from the annotations that Label Studio holds."""
+    if any(not annotation.get("was_cancelled") for annotation in annotations):
+        return "done"
+    return "skipped" if annotations else "open"
+
+
+def picture_of(medium: Medium) -> Picture:
+    """The medium as the mapping sees it: sizes of the picture upright, as Label Studio shows it."""
+    width, height = medium.properties.get("LS_width"), medium.properties.get("LS_height")
+    orientation = int(medium.properties.get("LS_orientation") or 1)
+    if orientation >= 5:  # EXIF 5 to 8 lie on their side
+        width, height = height, width
+    return Picture(
+        str(medium.properties.get("LS_media_type") or "other"),
+        int(width) if width else None,
+        int(height) if height else None,
+        orientation,
+    )
+
+
+def _chunked(tasks: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    chunk: list[Mapping[str, Any]] = []
+    for task in tasks:
+        chunk.append(task)
+        if len(chunk) == _CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+__all__ = ["StoredAnnotation", "collect_annotations", "mark_task", "picture_of", "task_state"]

@@ -1,0 +1,201 @@
+"""Media of a batch into ApertureDB: each distinct medium once, connected to its batch, marked as new."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import httpx
+
+from labeling_assets import names
+from labeling_assets.clients.aperturedb import ApertureDB
+from labeling_assets.clients.constraints import all_of, any_of, equal, missing, one_of
+from labeling_assets.clients.query import Query
+from labeling_assets.errors import InputError, RefusedError
+from labeling_assets.projects import Project
+from labeling_assets.sync.batch_rows import Row
+from labeling_assets.sync.database import prepare_database
+from labeling_assets.sync.media_store import ROLE, Medium, find_media, kind_of, media_of_batch
+from labeling_assets.sync.read_media import BatchRules, MediaReader, PreparedMedium
+from labeling_assets.sync.report import IngestReport, Note, Progress
+
+# One query is one transaction: big enough to be quick, small enough to be tried again (facts: 32 to 100 images).
+_CHUNK_MEDIA: Final = 48
+_CHUNK_BYTES: Final = 24 * 2**20
+
+
+def ingest_media(
+    db: ApertureDB,
+    rows: Sequence[Row],
+    *,
+    batch: str,
+    projects: Sequence[Project],
+    size_limit_bytes: int = 200_000_000,
+    progress: Progress = lambda _: None,
+) -> IngestReport:
+    """Put the media of `rows` into ApertureDB. Running it again changes nothing.
+
+    A row that cannot be used is reported in `failed` and does not stop the others; the same bytes twice are one
+    medium, reported in `duplicates`; media that ApertureDB has already are connected to the batch as well.
+
+    Raises:
+        InputError: no row could be used.
+        TransientError: ApertureDB went away; what was written stays, and a second run goes on from there.
+    """
+    started = time.monotonic()
+    concerned = [project for project in projects if project.wants(batch)]
+    states = tuple(project.state for project in concerned)
+    prepare_database(db, states)
+    report = IngestReport(batch, rows=len(rows))
+    writer = _Writer(db, batch, concerned, report)
+    with httpx.Client(timeout=60, follow_redirects=True) as http:
+        reader = MediaReader(http, size_limit_bytes, BatchRules.of(concerned, batch), report)
+        for chunk in _chunked(reader.read(rows)):
+            writer.write(chunk)
+            progress(f"{report.created + report.known} of {len(rows)} media")
+    if rows and len(report.failed) == len(rows):
+        raise InputError(
+            f"No row of batch {batch!r} could be used:", tuple(f"{n.subject}: {n.text}" for n in report.failed[:50])
+        )
+    report.guids = sorted(medium.guid for medium in media_of_batch(db, batch, properties=(names.GUID,)))
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _chunked(prepared: Iterable[PreparedMedium]) -> Iterator[list[PreparedMedium]]:
+    chunk: list[PreparedMedium] = []
+    size = 0
+    for medium in prepared:
+        if chunk and (len(chunk) >= _CHUNK_MEDIA or size + len(medium.data) > _CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(medium)
+        size += len(medium.data)
+    if chunk:
+        yield chunk
+
+
+class _Writer:
+    """Writes chunks of media, one query a chunk; a refused chunk is split until the refused row is alone."""
+
+    def __init__(self, db: ApertureDB, batch: str, projects: Sequence[Project], report: IngestReport) -> None:
+        self._db = db
+        self._batch = batch
+        self._projects = projects
+        self._report = report
+        db.one(
+            "AddEntity",
+            {"class": names.BATCH, "properties": {names.KEY: batch}, "if_not_found": equal(names.KEY, batch)},
+        )
+
+    def write(self, chunk: Sequence[PreparedMedium]) -> None:
+        known = _known(self._db, chunk)
+        try:
+            usable = [medium for medium in chunk if self._usable(medium, known)]
+            self._write(usable, known)
+        except RefusedError as error:
+            if len(chunk) == 1:
+                self._report.failed.append(Note(chunk[0].subject, str(error)))
+                return
+            self.write(chunk[: len(chunk) // 2])
+            self.write(chunk[len(chunk) // 2 :])
+
+    def _usable(self, medium: PreparedMedium, known: Mapping[str, Medium]) -> bool:
+        held = known.get(medium.guid)
+        sha256 = held.properties.get("LS_sha256") if held else None
+        if medium.sha256 in known or sha256 in (None, medium.sha256):
+            return True
+        text = f"its GUID {medium.guid!r} already names another medium in ApertureDB: make the GUIDs unique."
+        note = Note(medium.subject, text)
+        if note not in self._report.failed:
+            self._report.failed.append(note)
+        return False
+
+    def _write(self, chunk: Sequence[PreparedMedium], known: Mapping[str, Medium]) -> None:
+        query = Query()
+        source = query.reference()
+        condition = equal(names.KEY, self._batch)
+        query.add("FindEntity", {"_ref": source, "with_class": names.BATCH, "constraints": condition})
+        places: dict[str, int] = {}  # sha256 -> place of the command that adds or finds the medium
+        added: dict[int, PreparedMedium] = {}
+        for medium in chunk:
+            held = known.get(medium.sha256) or known.get(medium.guid)
+            if medium.sha256 not in places:
+                places[medium.sha256] = self._add(query, medium, held)
+                if held is None:
+                    added[places[medium.sha256]] = medium
+            guid = held.guid if held else medium.guid
+            query.connect(
+                names.BATCH_MEDIA,
+                f"{self._batch}|{guid}|{medium.row.source}",
+                source=source,
+                destination=query.commands[places[medium.sha256]][1]["_ref"],
+                LS_batch=self._batch,
+                LS_row=medium.row.number,
+                LS_source_uri=medium.row.source,
+            )
+        reply = self._db.run(query)
+        self._count(chunk, {place for place in added if not reply.existed(place)}, added)
+
+    def _add(self, query: Query, medium: PreparedMedium, held: Medium | None) -> int:
+        """Add the medium, or refer to the one that is there: its bytes need not travel again."""
+        reference = query.reference()
+        properties = self._properties(medium)
+        if held is not None:
+            body = {"_ref": reference, "constraints": equal(names.GUID, held.guid), "blobs": False}
+            place = query.add(f"Find{held.kind}", body)
+            self._complete(query, held, properties)
+            return place
+        body = {
+            "_ref": reference,
+            "properties": {names.GUID: medium.guid, **properties},
+            "if_not_found": equal(names.GUID, medium.guid),
+        }
+        return query.add(f"Add{kind_of(medium.facts.media_type)}", body, medium.data)
+
+    def _complete(self, query: Query, held: Medium, properties: Mapping[str, Any]) -> None:
+        """Give a known medium the marks and the metadata that it lacks; what it has stays."""
+        ours = {project.state for project in self._projects}
+        for key, value in properties.items():
+            if key in ours or not key.startswith("LS_"):
+                condition = all_of(equal(names.GUID, held.guid), missing(key))
+                query.add(f"Update{held.kind}", {"constraints": condition, "properties": {key: value}})
+
+    def _properties(self, medium: PreparedMedium) -> dict[str, Any]:
+        facts = medium.facts
+        values: dict[str, Any] = {
+            ROLE: "media",
+            "LS_media_type": facts.media_type,
+            "LS_mime_type": facts.mime_type,
+            "LS_sha256": medium.sha256,
+            "LS_size_bytes": len(medium.data),
+            "LS_source_uri": medium.row.source,
+            "LS_imported_at": {"_date": datetime.now(UTC).isoformat()},
+        }
+        if facts.width is not None:
+            values |= {"LS_width": facts.width, "LS_height": facts.height, "LS_orientation": facts.orientation}
+        marks = {p.state: "new" for p in self._projects if facts.media_type in p.media_types}
+        return values | dict(medium.columns) | marks
+
+    def _count(self, chunk: Sequence[PreparedMedium], created: set[int], added: Mapping[int, PreparedMedium]) -> None:
+        self._report.created += len(created)
+        distinct = [medium for medium in chunk if medium.repeats is None]
+        self._report.known += len(distinct) - len(created)
+        self._report.bytes_stored += sum(len(added[place].data) for place in created)
+        for medium in distinct:
+            kind = medium.facts.media_type
+            self._report.media_types[kind] = self._report.media_types.get(kind, 0) + 1
+
+
+def _known(db: ApertureDB, chunk: Sequence[PreparedMedium]) -> dict[str, Medium]:
+    """GUID and SHA-256 -> the medium that ApertureDB has already."""
+    condition = any_of(
+        one_of(names.GUID, [medium.guid for medium in chunk]),
+        one_of("LS_sha256", [medium.sha256 for medium in chunk]),
+    )
+    found: dict[str, Medium] = {}
+    for medium in find_media(db, condition):
+        found.setdefault(medium.guid, medium)
+        if medium.properties.get("LS_sha256"):
+            found.setdefault(str(medium.properties["LS_sha256"]), medium)
+    return found

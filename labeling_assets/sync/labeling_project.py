@@ -1,0 +1,237 @@
+"""The labeling project in Label Studio: found again by what ApertureDB noted, made once, its configuration applied."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any, Final
+
+from labeling_assets import names
+from labeling_assets.clients import label_studio as ls_client
+from labeling_assets.clients.aperturedb import ApertureDB
+from labeling_assets.clients.constraints import all_of, equal, one_of
+from labeling_assets.clients.label_studio import LabelStudio
+from labeling_assets.clients.label_studio_query import format_time
+from labeling_assets.clients.query import Query
+from labeling_assets.errors import ConfigurationError, DataError, RefusedError
+from labeling_assets.mapping.label_config import LabelConfig
+from labeling_assets.projects import Project
+
+_NOT_FOUND: Final = 404
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRecord:
+    """What ApertureDB knows of a labeling project. `created_at` as Label Studio writes it, with microseconds."""
+
+    key: str
+    slug: str
+    instance: str
+    project_id: int
+    created_at: str
+    config_hash: str
+    url: str
+
+    def sync_key(self, batch: str) -> str:
+        """The key of the sync state of a batch."""
+        return f"{self.key}|{batch}"
+
+    def task_url(self, task_id: int) -> str:
+        """Where a person opens a task."""
+        return f"{self.url}/data?task={task_id}"
+
+
+def recorded_project(db: ApertureDB, ls: LabelStudio, project: Project) -> ProjectRecord | None:
+    """The project as it was noted for this Label Studio server, or None if it was never made. Asks ApertureDB only."""
+    instance = _instance(db, ls.url)
+    return _recorded(db, ls.url, instance, project.slug) if instance else None
+
+
+def checked_project(ls: LabelStudio, record: ProjectRecord) -> ls_client.Project:
+    """The project as Label Studio has it now, in one request.
+
+    Raises:
+        DataError: it is gone, or another project has its id: the server was rebuilt. Nothing was written.
+    """
+    try:
+        found = ls.project(record.project_id)
+    except RefusedError as error:
+        if error.status != _NOT_FOUND:
+            raise
+        raise DataError(
+            f"Project {record.project_id} ({record.slug}) is gone from {ls.url}. Its labels stay in ApertureDB. "
+            "Restore it in Label Studio, or remove its LS_project entity to let a new one be made."
+        ) from error
+    if format_time(found.created_at) != record.created_at:
+        raise DataError(
+            f"Project {record.project_id} in {ls.url} was made at {format_time(found.created_at)}, but ApertureDB "
+            f"knows one of {record.created_at} under this id: Label Studio was rebuilt or restored. Nothing was read "
+            "or written. Point LABEL_STUDIO_URL at the right server, or give the new server an address of its own."
+        )
+    return found
+
+
+def ensure_project(db: ApertureDB, ls: LabelStudio, project: Project) -> ProjectRecord:
+    """The project, made in Label Studio if it was never made, with the label configuration of its folder.
+
+    Raises:
+        ConfigurationError: the label configuration does not parse, or drops what is in use.
+        DataError: see `checked_project`.
+    """
+    config = LabelConfig.parse(project.label_config())
+    instance = _instance(db, ls.url) or _new_instance(db, ls.url)
+    record = _recorded(db, ls.url, instance, project.slug)
+    if record is None:
+        found = _found_or_made(ls, project, instance)
+        _record(db, project, instance, found, config)
+        record = _recorded(db, ls.url, instance, project.slug)
+        assert record is not None
+    current = checked_project(ls, record)
+    if record.config_hash != config.hash or current.maximum_annotations != project.annotators:
+        _apply(db, ls, project, record, current, config)
+    return record
+
+
+def _instance(db: ApertureDB, url: str) -> str | None:
+    found = db.find("FindEntity", equal("LS_url", url), class_name=names.INSTANCE, properties=[names.LS_GUID])
+    return str(found[0][names.LS_GUID]) if found else None
+
+
+def _new_instance(db: ApertureDB, url: str) -> str:
+    properties = {"LS_url": url, names.LS_GUID: str(uuid.uuid4())}
+    db.one("AddEntity", {"class": names.INSTANCE, "properties": properties, "if_not_found": equal("LS_url", url)})
+    instance = _instance(db, url)
+    assert instance is not None
+    return instance
+
+
+def _recorded(db: ApertureDB, url: str, instance: str, slug: str) -> ProjectRecord | None:
+    key = f"{instance}|{slug}"
+    wanted = ("LS_project_id", "LS_project_created_at", "LS_config_hash")
+    found = db.find("FindEntity", equal(names.KEY, key), class_name=names.PROJECT, properties=wanted)
+    if not found:
+        return None
+    project_id = int(found[0]["LS_project_id"])
+    created_at, config_hash = str(found[0]["LS_project_created_at"]), str(found[0]["LS_config_hash"])
+    return ProjectRecord(key, slug, instance, project_id, created_at, config_hash, f"{url}/projects/{project_id}")
+
+
+def _found_or_made(ls: LabelStudio, project: Project, instance: str) -> ls_client.Project:
+    """A run that was killed after making the project left its marker in the description."""
+    marker = f"labeling_assets:{instance}:{project.slug}"
+    for candidate in ls.find_projects_by_title(project.title):
+        if marker in (candidate.raw.get("description") or ""):
+            return candidate
+    try:
+        return ls.create_project(
+            project.title,
+            project.label_config(),
+            description=f"Filled by labeling_assets. [{marker}]",
+            maximum_annotations=project.annotators,
+        )
+    except RefusedError as error:
+        raise ConfigurationError(f"Label Studio refuses project {project.slug!r}: {error}") from error
+
+
+def _record(db: ApertureDB, project: Project, instance: str, found: ls_client.Project, config: LabelConfig) -> None:
+    key = f"{instance}|{project.slug}"
+    query = Query()
+    reference = query.reference()
+    properties = {
+        names.KEY: key,
+        names.SLUG: project.slug,
+        "LS_instance": instance,
+        "LS_project_id": found.id,
+        "LS_project_created_at": format_time(found.created_at),
+        "LS_title": found.title,
+        "LS_config_hash": config.hash,
+        "LS_schema_version": 1,
+    }
+    body = {"_ref": reference, "class": names.PROJECT, "properties": properties, "if_not_found": equal(names.KEY, key)}
+    query.add("AddEntity", body)
+    _note_config(query, reference, key, config, project.label_config())
+    query.add(
+        "UpdateEntity",
+        {
+            "with_class": names.INSTANCE,
+            "constraints": all_of(equal(names.LS_GUID, instance), equal("LS_first_created_at", None)),
+            "properties": {"LS_first_created_at": format_time(found.created_at)},
+        },
+    )
+    db.run(query)
+
+
+def _note_config(query: Query, project_reference: int, key: str, config: LabelConfig, xml: str) -> None:
+    reference = query.reference()
+    query.add(
+        "AddEntity",
+        {
+            "_ref": reference,
+            "class": names.CONFIG,
+            "properties": {"LS_hash": config.hash, "LS_xml": xml},
+            "if_not_found": equal("LS_hash", config.hash),
+        },
+    )
+    edge = f"{key}|{config.hash}"
+    query.connect(names.PROJECT_CONFIG, edge, source=project_reference, destination=reference)
+
+
+def _apply(
+    db: ApertureDB,
+    ls: LabelStudio,
+    project: Project,
+    record: ProjectRecord,
+    current: ls_client.Project,
+    config: LabelConfig,
+) -> None:
+    if project.label_config_changes == "refuse":
+        _refuse_losses(db, record, current, config)
+    try:
+        ls.update_project(
+            record.project_id, label_config=project.label_config(), maximum_annotations=project.annotators
+        )
+    except RefusedError as error:
+        raise ConfigurationError(f"Label Studio refuses the configuration of {project.slug!r}: {error}") from error
+    query = Query()
+    reference = query.reference()
+    query.add(
+        "FindEntity", {"_ref": reference, "with_class": names.PROJECT, "constraints": equal(names.KEY, record.key)}
+    )
+    _note_config(query, reference, record.key, config, project.label_config())
+    query.add(
+        "UpdateEntity",
+        {
+            "with_class": names.PROJECT,
+            "constraints": equal(names.KEY, record.key),
+            "properties": {"LS_config_hash": config.hash},
+        },
+    )
+    db.run(query)
+
+
+def _refuse_losses(db: ApertureDB, record: ProjectRecord, current: ls_client.Project, config: LabelConfig) -> None:
+    """A label in use that disappears, or a variable that existing tasks lack: Label Studio accepts both in silence."""
+    old = LabelConfig.parse(current.label_config)
+    added = sorted(set(config.variables) - set(old.variables))
+    if added and current.task_number:
+        raise ConfigurationError(
+            f"The new label configuration of {record.slug!r} needs the variable(s) {', '.join(added)}, which its "
+            f"{current.task_number} tasks do not have. Keep the old names, or set label_config_changes: allow."
+        )
+    dropped = sorted(_all_labels(old) - _all_labels(config))
+    used = {label: count for label in dropped if (count := _uses(db, record.slug, label))}
+    if used:
+        named = ", ".join(f"{label} ({count} regions)" for label, count in used.items())
+        raise ConfigurationError(
+            f"The new label configuration of {record.slug!r} drops labels in use: {named}. "
+            "Keep them, relabel first, or set label_config_changes: allow in project.yaml."
+        )
+
+
+def _all_labels(config: LabelConfig) -> set[str]:
+    return {label for control in config.controls for label in config.labels_of(control.name) or ()}
+
+
+def _uses(db: ApertureDB, slug: str, label: str) -> int:
+    condition: Any = all_of(equal("LS_project", slug), equal("LS_label", label))
+    total = db.count("FindEntity", condition, class_name=names.REGION) + db.count("FindPolygon", condition)
+    boxes = all_of(equal("LS_project", slug), one_of("LS_label", [label]), equal("LS_derived", False))
+    return total + db.count("FindBoundingBox", boxes)

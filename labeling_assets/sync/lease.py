@@ -1,0 +1,112 @@
+"""One writer per project and batch at a time: Dagster's queue does not see the command line."""
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from labeling_assets import names
+from labeling_assets.clients.aperturedb import ApertureDB
+from labeling_assets.clients.constraints import all_of, any_of, equal, missing
+from labeling_assets.clients.constraints import compare as constraint
+from labeling_assets.clients.query import Query
+from labeling_assets.errors import TransientError
+
+_LIFETIME_S: Final = 120.0
+
+
+class Lease:
+    """The right to write under one key until `until`; renewed inside the owner's own queries."""
+
+    def __init__(self, key: str, owner: str, clock: Callable[[], float]) -> None:
+        self.key = key
+        self.owner = owner
+        self._clock = clock
+
+    def renew(self, query: Query) -> int:
+        """Append the renewal to a query; its reply must count 1 there, see `held`."""
+        return query.add(
+            "UpdateEntity",
+            {
+                "with_class": names.SYNC,
+                "constraints": all_of(equal(names.KEY, self.key), equal("LS_lease_owner", self.owner)),
+                "properties": {"LS_lease_until": self._clock() + _LIFETIME_S},
+            },
+        )
+
+    def held(self, count: int) -> None:
+        """Check the count that a renewal returned.
+
+        Raises:
+            TransientError: another writer has the lease now.
+        """
+        if count != 1:
+            raise TransientError(f"Another process took over {self.key!r}; this one stops. Run it again if needed.")
+
+
+@contextmanager
+def lease(db: ApertureDB, key: str, *, clock: Callable[[], float] = time.time, wait_s: float = 0.0) -> Iterator[Lease]:
+    """Hold the lease of `key` for the body of the `with`; a lease that expired may be taken.
+
+    Args:
+        db: Where the lease is kept.
+        key: What is written: instance, project and batch.
+        clock: Seconds since the epoch.
+        wait_s: How long to wait for another holder, in seconds.
+
+    Raises:
+        TransientError: another process holds it.
+    """
+    owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    held = Lease(key, owner, clock)
+    deadline = time.monotonic() + wait_s
+    while not _take(db, held, clock):
+        if time.monotonic() >= deadline:
+            raise TransientError(
+                f"Another process is writing {key!r} ({_holder(db, key)}). Wait for it; "
+                f"if it was killed, its lease ends by itself within {_LIFETIME_S:g} s."
+            )
+        time.sleep(0.5)
+    try:
+        yield held
+    finally:
+        _release(db, held)
+
+
+def _take(db: ApertureDB, held: Lease, clock: Callable[[], float]) -> bool:
+    query = Query()
+    query.add(
+        "AddEntity",
+        {"class": names.SYNC, "properties": {names.KEY: held.key}, "if_not_found": equal(names.KEY, held.key)},
+    )
+    free = any_of(
+        missing("LS_lease_owner"), equal("LS_lease_owner", held.owner), constraint("LS_lease_until", "<", clock())
+    )
+    place = query.add(
+        "UpdateEntity",
+        {
+            "with_class": names.SYNC,
+            "constraints": all_of(equal(names.KEY, held.key), free),
+            "properties": {"LS_lease_owner": held.owner, "LS_lease_until": clock() + _LIFETIME_S},
+        },
+    )
+    return db.run(query).count(place) == 1
+
+
+def _release(db: ApertureDB, held: Lease) -> None:
+    db.one(
+        "UpdateEntity",
+        {
+            "with_class": names.SYNC,
+            "constraints": all_of(equal(names.KEY, held.key), equal("LS_lease_owner", held.owner)),
+            "remove_props": ["LS_lease_owner", "LS_lease_until"],
+        },
+    )
+
+
+def _holder(db: ApertureDB, key: str) -> str:
+    found = db.find("FindEntity", equal(names.KEY, key), class_name=names.SYNC, properties=["LS_lease_owner"])
+    return str(found[0].get("LS_lease_owner")) if found else "it has just ended"

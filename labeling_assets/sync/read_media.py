@@ -1,0 +1,197 @@
+"""Rows of a batch to bytes, facts and GUIDs; what cannot be read is noted by row."""
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import httpx
+import tenacity
+
+from labeling_assets import names
+from labeling_assets.errors import ConfigurationError, InputError
+from labeling_assets.identity import checked_guid, content_guid, sha256_of
+from labeling_assets.projects import Project
+from labeling_assets.sync.batch_rows import Row
+from labeling_assets.sync.media_facts import MediaFacts, media_facts
+from labeling_assets.sync.report import IngestReport, Note
+
+Cell = str | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedMedium:
+    """A row whose bytes were read and understood; `columns` are its metadata in their types.
+
+    `repeats` is the earlier row of this run that brought the same bytes, if there is one.
+    """
+
+    row: Row
+    data: bytes
+    facts: MediaFacts
+    sha256: str
+    guid: str
+    columns: Mapping[str, Cell]
+    repeats: Row | None = None
+
+    @property
+    def subject(self) -> str:
+        """How reports name the row."""
+        return f"row {self.row.number} ({self.row.source})"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRules:
+    """What the projects of a batch agree on: where GUIDs come from, and types of columns that are not text."""
+
+    guid_source: str
+    column_types: Mapping[str, str]
+
+    @classmethod
+    def of(cls, projects: Sequence[Project], batch: str) -> "BatchRules":
+        """The rules of a batch.
+
+        Raises:
+            ConfigurationError: its projects disagree; media are shared, so they must not.
+        """
+        return cls(_guid_source(projects, batch), _column_types(projects, batch))
+
+
+def _guid_source(projects: Sequence[Project], batch: str) -> str:
+    """Where GUIDs come from: media are shared, so the projects of a batch must agree."""
+    sources = {project.guid for project in projects} or {"content"}
+    if len(sources) > 1:
+        named = ", ".join(f"{project.slug}: {project.guid}" for project in projects)
+        raise ConfigurationError(
+            f"The projects of batch {batch!r} disagree on where GUIDs come from ({named}). "
+            "Give them the same `guid` in project.yaml, or keep the batch out of one with `batches`."
+        )
+    return sources.pop()
+
+
+def _column_types(projects: Sequence[Project], batch: str) -> dict[str, str]:
+    types: dict[str, str] = {}
+    for project in projects:
+        for column, kind in project.columns.items():
+            if types.setdefault(column, kind) != kind:
+                raise ConfigurationError(
+                    f"The projects of batch {batch!r} disagree on the type of column {column!r}: "
+                    f"{types[column]} and {kind}. Make `columns` in their project.yaml agree."
+                )
+    return types
+
+
+def typed(value: str, kind: str, name: str) -> str | float | bool:
+    """A cell of a manifest as the project types its column.
+
+    Raises:
+        InputError: it is no such value.
+    """
+    if kind == "text":
+        return value
+    try:
+        if kind == "number":
+            return float(value)
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[value.strip().lower()]
+    except (ValueError, KeyError) as error:
+        raise InputError(f"column {name!r} holds {json.dumps(value)}, which is no {kind}.") from error
+
+
+class MediaReader:
+    """Rows to bytes and facts; what cannot be read is noted and left out."""
+
+    def __init__(self, http: httpx.Client, size_limit: int, rules: BatchRules, report: IngestReport) -> None:
+        self._http = http
+        self._limit = size_limit
+        self._rules = rules
+        self._report = report
+        self._first: dict[str, PreparedMedium] = {}  # sha256 -> what brought these bytes, without the bytes
+        self._guids: dict[str, str] = {}  # guid -> sha256
+
+    def read(self, rows: Sequence[Row]) -> Iterator[PreparedMedium]:
+        """The usable rows, one at a time, so that only a chunk of them is in memory."""
+        for row in rows:
+            try:
+                prepared = self._prepare(row)
+            except InputError as error:
+                self._report.failed.append(Note(f"row {row.number} ({row.source})", str(error)))
+                continue
+            yield prepared
+
+    def _prepare(self, row: Row) -> PreparedMedium:
+        data = self._bytes(row)
+        facts = media_facts(data, row.source)
+        sha256 = sha256_of(data)
+        first = self._first.get(sha256)
+        if first is not None:
+            text = f"same bytes as {first.subject}; kept once"
+            self._report.duplicates.append(Note(f"row {row.number} ({row.source})", text))
+            return replace(first, row=row, data=data, repeats=first.row)
+        guid = self._guid(row, sha256)
+        if self._guids.setdefault(guid, sha256) != sha256:
+            raise InputError(f"its GUID {guid!r} stands in an earlier row with other bytes: make the GUIDs unique.")
+        prepared = PreparedMedium(row, data, facts, sha256, guid, self._columns(row))
+        self._first[sha256] = replace(prepared, data=b"")
+        return prepared
+
+    def _columns(self, row: Row) -> dict[str, Cell]:
+        used = {names.GUID, self._rules.guid_source.removeprefix("column:")}
+        types = self._rules.column_types
+        return {
+            name: typed(value, types.get(name, "text"), name) for name, value in row.columns.items() if name not in used
+        }
+
+    def _guid(self, row: Row, sha256: str) -> str:
+        source = self._rules.guid_source
+        if source.startswith("column:"):
+            column = source.removeprefix("column:")
+            if column not in row.columns:
+                raise InputError(f"its column {column!r} is empty or missing, and the GUID is to come from there.")
+            return checked_guid(row.columns[column])
+        return str(uuid.uuid4()) if source == "minted" else content_guid(sha256)
+
+    def _bytes(self, row: Row) -> bytes:
+        if row.url is not None:
+            return self._download(row.url)
+        assert row.path is not None
+        try:
+            self._refuse_large(row.path.stat().st_size)
+            return row.path.read_bytes()
+        except FileNotFoundError as error:
+            raise InputError(
+                f"there is no file {row.source}: correct the path (it is relative to the batch)."
+            ) from error
+        except OSError as error:
+            raise InputError(f"{row.source} cannot be read ({error.strerror or error}).") from error
+
+    @tenacity.retry(
+        retry=tenacity.retry_if_exception_type(httpx.TransportError),
+        stop=tenacity.stop_after_attempt(3),
+        wait=tenacity.wait_exponential(multiplier=0.5),
+        retry_error_callback=lambda state: _unreachable(state),
+    )
+    def _download(self, url: str) -> bytes:
+        try:
+            with self._http.stream("GET", url) as answer:
+                if answer.status_code != httpx.codes.OK:
+                    reason = f"{answer.status_code} {answer.reason_phrase}"
+                    raise InputError(f"{url} answered {reason}: correct the URL or remove the row.")
+                received = bytearray()
+                for part in answer.iter_bytes():
+                    received += part
+                    self._refuse_large(len(received))
+                return bytes(received)
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise InputError(f"{url!r} is not an http or https address ({error}).") from error
+
+    def _refuse_large(self, size: int) -> None:
+        if size > self._limit:
+            raise InputError(
+                f"it is larger than {self._limit / 1e6:g} MB: shorten or split it, or raise "
+                "LABELING_ASSETS_MEDIA_SIZE_LIMIT_MB and ApertureDB's message limit."
+            )
+
+
+def _unreachable(state: tenacity.RetryCallState) -> bytes:
+    error = state.outcome.exception() if state.outcome else None
+    raise InputError(f"{state.args[1]} cannot be reached ({error}): check the address and the network.") from error

@@ -1,0 +1,74 @@
+"""What the steps report: counts, notes by row, and an answer to "is anything wrong"."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One row, medium or task that deserves a line: where it is, and what about it."""
+
+    subject: str
+    text: str
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What handing in a batch did. `created`, `known` and `failed` add up to the distinct rows.
+
+    `guids` are those of the whole batch, also from earlier runs; `bytes_stored` counts new media only.
+    """
+
+    batch: str
+    rows: int = 0
+    created: int = 0
+    known: int = 0
+    bytes_stored: int = 0
+    seconds: float = 0.0
+    media_types: dict[str, int] = field(default_factory=dict)
+    duplicates: list[Note] = field(default_factory=list)
+    failed: list[Note] = field(default_factory=list)
+    guids: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class PublishReport:
+    """What making tasks did. `known` media have their task from another batch or an earlier run."""
+
+    project: str
+    batch: str
+    project_id: int = 0
+    project_url: str = ""
+    media: int = 0
+    created: int = 0
+    adopted: int = 0
+    known: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    failed: list[Note] = field(default_factory=list)
+    task_guids: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class CollectReport:
+    """What a sync of one batch did, in annotations; `unchanged` were read again and are the same."""
+
+    project: str
+    batch: str
+    project_id: int = 0
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    tasks_read: int = 0
+    tasks_withdrawn: int = 0
+    regions: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    watermark: str = ""
+    idle: bool = False
+    raw_kinds: dict[str, int] = field(default_factory=dict)
+    problems: list[Note] = field(default_factory=list)
+    quarantined: list[Note] = field(default_factory=list)

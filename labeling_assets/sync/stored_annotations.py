@@ -1,0 +1,141 @@
+"""Annotations as ApertureDB holds them, and how they differ from Label Studio's."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from labeling_assets import names
+from labeling_assets.clients.aperturedb import ApertureDB, Object
+from labeling_assets.clients.constraints import all_of, equal, one_of
+from labeling_assets.clients.label_studio_query import format_time, parse_time
+from labeling_assets.clients.query import Query
+from labeling_assets.identity import labels_guid
+from labeling_assets.mapping.annotation import content_hash
+from labeling_assets.sync.labeling_project import ProjectRecord
+from labeling_assets.sync.media_store import chunks
+
+_PROPERTIES: Final = (
+    names.LS_GUID,
+    "LS_id",
+    "LS_task_id",
+    "LS_content_hash",
+    "LS_deleted_at",
+    "LS_revision",
+    "LS_media_guid",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnnotation:
+    """What a sync needs to know of an annotation in ApertureDB."""
+
+    guid: str
+    id: int
+    task_id: int
+    media_guid: str
+    content_hash: str
+    revision: int
+    deleted: bool
+
+    @classmethod
+    def of(cls, row: Object) -> "StoredAnnotation":
+        """From the properties that a Find listed."""
+        return cls(
+            guid=str(row[names.LS_GUID]),
+            id=int(row["LS_id"]),
+            task_id=int(row["LS_task_id"]),
+            media_guid=str(row["LS_media_guid"]),
+            content_hash=str(row["LS_content_hash"]),
+            revision=int(row["LS_revision"] or 1),
+            deleted=row["LS_deleted_at"] is not None,
+        )
+
+
+def annotation_guid(record: ProjectRecord, annotation: Mapping[str, Any]) -> str:
+    """The key of an annotation; its time of creation belongs to it because SQLite gives ids again."""
+    created_at = format_time(parse_time(str(annotation["created_at"])))
+    return labels_guid("annotation", record.instance, record.project_id, int(annotation["id"]), created_at)
+
+
+def annotations_of_tasks(
+    db: ApertureDB, record: ProjectRecord, task_ids: Iterable[int]
+) -> dict[int, dict[str, StoredAnnotation]]:
+    """Task id -> GUID -> annotation, tombstones included."""
+    found: dict[int, dict[str, StoredAnnotation]] = {}
+    for chunk in chunks([str(task) for task in task_ids], 500):
+        condition = all_of(
+            equal("LS_project", record.slug),
+            equal("LS_instance", record.instance),
+            one_of("LS_task_id", [int(task) for task in chunk]),
+        )
+        for row in db.find("FindEntity", condition, class_name=names.ANNOTATION, properties=_PROPERTIES):
+            stored = StoredAnnotation.of(row)
+            found.setdefault(stored.task_id, {})[stored.guid] = stored
+    return found
+
+
+def old_versions(db: ApertureDB, guids: Iterable[str]) -> dict[str, Object]:
+    """GUID -> what a revision keeps of the version that is about to be replaced."""
+    kept = [
+        names.LS_GUID,
+        "LS_data",
+        "LS_content_hash",
+        "LS_valid_from",
+        "LS_updated_at",
+        "LS_annotator",
+        "LS_revision",
+    ]
+    kept += ["LS_was_cancelled", "LS_ground_truth", "LS_lead_time_s", "LS_run_id"]
+    found: dict[str, Object] = {}
+    for chunk in chunks(guids, 200):
+        rows = db.find("FindEntity", one_of(names.LS_GUID, chunk), class_name=names.ANNOTATION, properties=kept)
+        found |= {str(row[names.LS_GUID]): {k: v for k, v in row.items() if v is not None} for row in rows}
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class TaskChange:
+    """What has to be written for one task; annotations as Label Studio gives them, removals as they are stored."""
+
+    created: tuple[Mapping[str, Any], ...]
+    updated: tuple[tuple[Mapping[str, Any], StoredAnnotation], ...]
+    removed: tuple[StoredAnnotation, ...]
+    unchanged: int
+
+
+def task_change(
+    record: ProjectRecord, annotations: Iterable[Mapping[str, Any]], stored: Mapping[str, StoredAnnotation]
+) -> TaskChange:
+    """Compare the annotations of one task with those stored for it, by key and content hash."""
+    created, updated, unchanged = [], [], 0
+    current: set[str] = set()
+    for annotation in annotations:
+        guid = annotation_guid(record, annotation)
+        current.add(guid)
+        known = stored.get(guid)
+        if known is None:
+            created.append(annotation)
+        elif known.deleted or known.content_hash != content_hash(annotation):
+            updated.append((annotation, known))
+        else:
+            unchanged += 1
+    removed = tuple(known for guid, known in stored.items() if guid not in current and not known.deleted)
+    return TaskChange(tuple(created), tuple(updated), removed, unchanged)
+
+
+def payload(annotation: Mapping[str, Any], *, limit: int) -> tuple[str | None, bytes]:
+    """The annotation as canonical JSON: as text if it is short enough for a property, else None, and as bytes."""
+
+    text = json.dumps(annotation, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    data = text.encode()
+    return (text if len(data) <= limit else None), data
+
+
+def payload_of(db: ApertureDB, annotation_guid: str, stored_hash: str) -> bytes | None:
+    """The JSON of an annotation that was too large for a property, from its blob."""
+    query = Query()
+    key = labels_guid("payload", annotation_guid, stored_hash)
+    query.add("FindBlob", {"constraints": equal(names.LS_GUID, key), "blobs": True, "uniqueids": True})
+    blobs = db.run(query).blobs
+    return blobs[0] if blobs else None

@@ -1,0 +1,249 @@
+"""Proofs for the asset checks: both systems are read again, independently of what the sync noted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from labeling_assets import names
+from labeling_assets.clients.aperturedb import ApertureDB
+from labeling_assets.clients.constraints import all_of, equal, missing, not_equal
+from labeling_assets.clients.label_studio import LabelStudio
+from labeling_assets.clients.label_studio_query import Filter, in_batch, parse_time, updated_since
+from labeling_assets.errors import DataError
+from labeling_assets.mapping.annotation import map_annotation
+from labeling_assets.mapping.label_config import LabelConfig
+from labeling_assets.mapping.region import Region
+from labeling_assets.projects import Project
+from labeling_assets.quality.geometry import inside_picture
+from labeling_assets.sync.batch_rows import Row
+from labeling_assets.sync.collect_annotations import picture_of
+from labeling_assets.sync.labeling_project import ProjectRecord, checked_project, recorded_project
+from labeling_assets.sync.media_store import media_by_guid, media_of_batch
+from labeling_assets.sync.resolve_tasks import claimed_guid
+from labeling_assets.sync.watermark import load_state
+
+Offender = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The result of one check: how much was looked at, and each thing that is wrong, with where to look."""
+
+    looked_at: int = 0
+    offenders: list[Offender] = field(default_factory=list)
+    facts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Nothing is wrong."""
+        return not self.offenders
+
+
+def verify_media(db: ApertureDB, batch: str) -> Outcome:
+    """Every medium of the batch has a GUID that no other medium has."""
+    media = list(media_of_batch(db, batch, properties=(names.GUID, "LS_media_type")))
+    outcome = Outcome(looked_at=len(media))
+    held = media_by_guid(db, [medium.guid for medium in media], (names.GUID,))
+    for guid, found in held.items():
+        if len(found) != 1:
+            outcome.offenders.append({"guid": guid, "problem": f"{len(found)} media carry this GUID"})
+    for medium in media:
+        if not medium.guid or medium.guid == "None":
+            outcome.offenders.append({"guid": "", "problem": f"a {medium.kind} of the batch has no GUID"})
+    outcome.facts = {"media": len(media)}
+    return outcome
+
+
+def verify_rows(db: ApertureDB, batch: str, rows: list[Row]) -> Outcome:
+    """Every row of the inbox is a medium of the batch."""
+    condition = equal("LS_batch", batch)
+    found = db.find("FindConnection", condition, class_name=names.BATCH_MEDIA, properties=["LS_source_uri"])
+    sources = {str(edge["LS_source_uri"]) for edge in found}
+    outcome = Outcome(looked_at=len(rows), facts={"rows": len(rows), "rows in ApertureDB": len(sources)})
+    for row in rows:
+        if row.source not in sources:
+            problem = "it is no medium of the batch: see the failed rows of the media asset"
+            outcome.offenders.append({"row": row.number, "source": row.source, "problem": problem})
+    return outcome
+
+
+def verify_tasks(db: ApertureDB, ls: LabelStudio, project: Project, batch: str) -> Outcome:
+    """Each medium of the project in this batch has exactly one task in Label Studio, unless it was withdrawn."""
+    record = _record(db, ls, project)
+    checked_project(ls, record)
+    by_guid: dict[str, list[int]] = {}
+    for task in ls.iterate_by_id(record.project_id, [in_batch(batch)], include=("id", "data"), page_size=1000):
+        guid, _ = claimed_guid(task["data"])
+        by_guid.setdefault(guid or "", []).append(int(task["id"]))
+    outcome = Outcome(looked_at=sum(map(len, by_guid.values())))
+    for guid, tasks in by_guid.items():
+        if len(tasks) > 1:
+            outcome.offenders.append(
+                {
+                    "guid": guid,
+                    "task": tasks[1],
+                    "problem": f"{len(tasks)} tasks: {tasks}",
+                    "url": record.task_url(tasks[1]),
+                }
+            )
+    condition = all_of(equal("LS_project", project.slug), equal("LS_batch", batch), not_equal("LS_state", "withdrawn"))
+    known = db.find("FindEntity", condition, class_name=names.TASK, properties=["LS_media_guid", "LS_task_id"])
+    for row in known:
+        if row["LS_media_guid"] not in by_guid:
+            outcome.offenders.append(
+                {
+                    "guid": row["LS_media_guid"],
+                    "task": row["LS_task_id"],
+                    "problem": "no task in Label Studio",
+                    "url": record.url,
+                }
+            )
+    outcome.facts = {"tasks_label_studio": outcome.looked_at, "tasks_aperturedb": len(known)}
+    return outcome
+
+
+@dataclass(slots=True)
+class AnnotationOutcomes:
+    """The outcomes of one reading of the tasks that the last sync touched."""
+
+    mapping: Outcome = field(default_factory=Outcome)
+    links: Outcome = field(default_factory=Outcome)
+    geometry: Outcome = field(default_factory=Outcome)
+    vocabulary: Outcome = field(default_factory=Outcome)
+    counts: Outcome = field(default_factory=Outcome)
+
+
+def verify_annotations(
+    db: ApertureDB, ls: LabelStudio, project: Project, batch: str, *, full: bool = False
+) -> AnnotationOutcomes:
+    """Read again what the last sync of the batch touched (everything with `full`), and count both sides.
+
+    mapping: each annotation belongs to exactly one medium in ApertureDB, by GUID, on both sides.
+    links: the GUID and the media link of each task agree.
+    geometry: coordinates lie inside the picture. vocabulary: the label configuration knows every label.
+    counts: tasks and annotations in Label Studio are those in ApertureDB.
+    """
+    record = _record(db, ls, project)
+    checked_project(ls, record)
+    state = load_state(db, record.sync_key(batch))
+    filters = [in_batch(batch)]
+    if state.touched_since and not full:
+        filters.append(updated_since(parse_time(state.touched_since)))
+    tasks = {int(task["id"]): task for task in ls.iterate_by_id(record.project_id, filters)}
+    suspects = [str(task) for task in state.quarantined if task not in tasks]
+    if suspects:
+        chosen = Filter("id", "in_list", "List", suspects)
+        tasks |= {int(task["id"]): task for task in ls.iterate_by_id(record.project_id, [chosen])}
+    outcomes = AnnotationOutcomes()
+    _verify_identity(db, record, tasks, outcomes)
+    _verify_regions(db, record, LabelConfig.parse(project.label_config()), tasks, outcomes)
+    _verify_stored(db, record, batch, outcomes.mapping)
+    _verify_counts(db, ls, record, batch, outcomes.counts)
+    return outcomes
+
+
+def _record(db: ApertureDB, ls: LabelStudio, project: Project) -> ProjectRecord:
+    record = recorded_project(db, ls, project)
+    if record is None:
+        raise DataError(f"Project {project.slug!r} has no tasks in {ls.url} yet: materialize its tasks first.")
+    return record
+
+
+def _verify_identity(
+    db: ApertureDB, record: ProjectRecord, tasks: Mapping[int, Mapping[str, Any]], outcomes: AnnotationOutcomes
+) -> None:
+    claims = {task_id: claimed_guid(task["data"]) for task_id, task in tasks.items()}
+    media = media_by_guid(db, [guid for guid, _ in claims.values() if guid is not None], (names.GUID,))
+    made_for = _made_for(db, record, list(tasks))
+    for task_id, (guid, contradiction) in claims.items():
+        where = {"task": task_id, "guid": guid or "", "url": record.task_url(task_id)}
+        outcomes.links.looked_at += 1
+        if contradiction is not None:
+            outcomes.links.offenders.append({**where, "problem": contradiction})
+        outcomes.mapping.looked_at += len(tasks[task_id].get("annotations") or ())
+        found = len(media.get(guid or "", []))
+        if found != 1:
+            outcomes.mapping.offenders.append({**where, "problem": f"{found} media in ApertureDB have this GUID"})
+        elif contradiction is not None:
+            outcomes.mapping.offenders.append({**where, "problem": contradiction})
+        elif made_for.get(task_id, guid) != guid:
+            problem = f"the task was made for the medium {made_for[task_id]}"
+            outcomes.mapping.offenders.append({**where, "problem": problem})
+
+
+def _made_for(db: ApertureDB, record: ProjectRecord, task_ids: list[int]) -> dict[int, str]:
+    """Task id -> GUID that ApertureDB recorded when the task was made, for tasks that are not withdrawn."""
+    condition = all_of(equal("LS_project", record.slug), not_equal("LS_state", "withdrawn"))
+    wanted = set(task_ids)
+    found = db.find("FindEntity", condition, class_name=names.TASK, properties=["LS_task_id", "LS_media_guid"])
+    return {int(row["LS_task_id"]): str(row["LS_media_guid"]) for row in found if int(row["LS_task_id"]) in wanted}
+
+
+def _verify_regions(
+    db: ApertureDB,
+    record: ProjectRecord,
+    config: LabelConfig,
+    tasks: Mapping[int, Mapping[str, Any]],
+    outcomes: AnnotationOutcomes,
+) -> None:
+    claims = {task_id: claimed_guid(task["data"])[0] for task_id, task in tasks.items()}
+    media = media_by_guid(db, [guid for guid in claims.values() if guid])
+    for task_id, task in tasks.items():
+        held = media.get(claims[task_id] or "")
+        if not held:
+            continue
+        for annotation in task.get("annotations") or ():
+            where = {"task": task_id, "annotation": int(annotation["id"]), "url": record.task_url(task_id)}
+            for region in map_annotation(annotation.get("result") or [], picture_of(held[0])).regions:
+                _verify_region(region, config, where, outcomes)
+
+
+def _verify_region(region: Region, config: LabelConfig, where: Mapping[str, Any], outcomes: AnnotationOutcomes) -> None:
+    outcomes.geometry.looked_at += 1
+    outcomes.vocabulary.looked_at += 1
+    outside = inside_picture(region)
+    if outside is not None:
+        outcomes.geometry.offenders.append({**where, "region": region.region_id, "problem": outside})
+    for unknown in config.unknown_labels(region):
+        outcomes.vocabulary.offenders.append({**where, "region": region.region_id, "problem": str(unknown)})
+
+
+def _verify_stored(db: ApertureDB, record: ProjectRecord, batch: str, outcome: Outcome) -> None:
+    """Every current annotation in ApertureDB names a medium that exists once."""
+    condition = all_of(equal("LS_project", record.slug), equal("LS_batch", batch), missing("LS_deleted_at"))
+    wanted = ["LS_id", "LS_task_id", "LS_media_guid"]
+    stored = db.find("FindEntity", condition, class_name=names.ANNOTATION, properties=wanted)
+    media = media_by_guid(db, [str(row["LS_media_guid"]) for row in stored], (names.GUID,))
+    for row in stored:
+        found = len(media.get(str(row["LS_media_guid"]), []))
+        if found != 1:
+            task = int(row["LS_task_id"])
+            problem = f"annotation {row['LS_id']} in ApertureDB names a GUID that {found} media have"
+            outcome.offenders.append(
+                {"task": task, "guid": row["LS_media_guid"], "url": record.task_url(task), "problem": problem}
+            )
+    outcome.facts["annotations_aperturedb"] = len(stored)
+
+
+def _verify_counts(db: ApertureDB, ls: LabelStudio, record: ProjectRecord, batch: str, outcome: Outcome) -> None:
+    current = all_of(equal("LS_project", record.slug), equal("LS_batch", batch))
+    live_tasks = all_of(current, not_equal("LS_state", "withdrawn"))
+    live = all_of(current, missing("LS_deleted_at"))
+    annotated = [in_batch(batch), Filter("total_annotations", "greater", "Number", 0)]
+    pairs = {
+        "tasks": (
+            ls.count_tasks(record.project_id, [in_batch(batch)]),
+            db.count("FindEntity", live_tasks, class_name=names.TASK),
+        ),
+        "tasks with annotations": (
+            ls.count_tasks(record.project_id, annotated),
+            db.count("FindEntity", all_of(current, equal("LS_state", "done")), class_name=names.TASK),
+        ),
+    }
+    outcome.facts["annotations_aperturedb"] = db.count("FindEntity", live, class_name=names.ANNOTATION)
+    for what, (theirs, ours) in pairs.items():
+        outcome.looked_at += theirs
+        outcome.facts[f"{what} in Label Studio"], outcome.facts[f"{what} in ApertureDB"] = theirs, ours
+        if theirs != ours:
+            problem = f"{theirs} {what} in Label Studio, {ours} in ApertureDB"
+            outcome.offenders.append({"problem": problem, "url": record.url})

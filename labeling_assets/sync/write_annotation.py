@@ -1,0 +1,282 @@
+"""One annotation as commands of a query: the exact JSON, the native regions, and what it replaces."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from labeling_assets import names
+from labeling_assets.clients.aperturedb import Object
+from labeling_assets.clients.constraints import all_of, equal
+from labeling_assets.clients.label_studio_query import format_time, parse_time
+from labeling_assets.clients.query import Query
+from labeling_assets.identity import labels_guid
+from labeling_assets.mapping.annotation import MappedAnnotation, content_hash
+from labeling_assets.mapping.region import PixelBox, PixelPolygon, Region
+from labeling_assets.sync.labeling_project import ProjectRecord
+from labeling_assets.sync.media_store import ROLE, Medium
+from labeling_assets.sync.stored_annotations import StoredAnnotation, annotation_guid, payload
+
+# The size limit of a string property is not documented; larger JSON goes into a connected blob.
+PAYLOAD_LIMIT: Final = 32 * 1024
+_REGION_COMMANDS: Final = ("BoundingBox", "Polygon")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskContext:
+    """What the annotations of one task share: references in the query, and properties of all they write."""
+
+    record: ProjectRecord
+    batch: str
+    task_id: int
+    medium: Medium
+    medium_reference: int
+    task_reference: int
+    annotators: Mapping[int, str]
+    run_id: str
+
+
+@dataclass(slots=True)
+class AnnotationWriter:
+    """Appends annotations to one query.
+
+    Args:
+        query: Receives the commands.
+        now: Time of the writing, for versions and tombstones.
+        labels: Label -> reference, for labels already in this query.
+        updates: Places in the query whose reply must count 1, each with its annotation's GUID.
+    """
+
+    query: Query
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    labels: dict[str, int] = field(default_factory=dict)
+    updates: dict[int, str] = field(default_factory=dict)
+
+    def create(self, task: TaskContext, annotation: Mapping[str, Any], mapped: MappedAnnotation) -> None:
+        """Add an annotation that ApertureDB does not have."""
+        guid = annotation_guid(task.record, annotation)
+        reference = self.query.reference()
+        text, data = payload(annotation, limit=PAYLOAD_LIMIT)
+        properties = self._properties(task, annotation, guid, text) | {"LS_revision": 1}
+        self.query.add(
+            "AddEntity",
+            {
+                "_ref": reference,
+                "class": names.ANNOTATION,
+                "properties": properties,
+                "if_not_found": equal(names.LS_GUID, guid),
+            },
+        )
+        edge = names.ANNOTATION_IMAGE if task.medium.kind == "Image" else names.ANNOTATION_MEDIA
+        self.query.connect(edge, f"{guid}|media", source=reference, destination=task.medium_reference)
+        self.query.connect(names.TASK_ANNOTATION, f"{guid}|task", source=task.task_reference, destination=reference)
+        self._payload(reference, guid, content_hash(annotation), None if text is not None else data)
+        self._regions(task, annotation, mapped, guid, reference)
+
+    def update(
+        self,
+        task: TaskContext,
+        annotation: Mapping[str, Any],
+        mapped: MappedAnnotation,
+        *,
+        stored: StoredAnnotation,
+        old: Object,
+    ) -> None:
+        """Replace a stored version by the current one; the old one stays as a revision."""
+        reference = self._current(stored)
+        self._revision(reference, stored, old)
+        text, data = payload(annotation, limit=PAYLOAD_LIMIT)
+        properties = self._properties(task, annotation, stored.guid, text) | {"LS_revision": stored.revision + 1}
+        absent = ["LS_deleted_at"] + (["LS_data"] if text is None else [])
+        body = {"properties": properties, "remove_props": absent}
+        self._conditional_update(stored, body)
+        self._payload(reference, stored.guid, content_hash(annotation), None if text is not None else data)
+        self._remove_regions(stored.guid)
+        self._regions(task, annotation, mapped, stored.guid, reference)
+
+    def bury(self, stored: StoredAnnotation, run_id: str) -> None:
+        """Turn an annotation that Label Studio no longer has into a tombstone; its JSON stays, its regions go."""
+        deleted = {"LS_deleted_at": _date(self.now), "LS_run_id": run_id}
+        self._conditional_update(stored, {"properties": deleted})
+        self._remove_regions(stored.guid)
+
+    def _conditional_update(self, stored: StoredAnnotation, body: dict[str, Any]) -> None:
+        """Only the version that was read may be replaced: an older sync must not overwrite a newer one."""
+        condition = all_of(equal(names.LS_GUID, stored.guid), equal("LS_content_hash", stored.content_hash))
+        place = self.query.add("UpdateEntity", {"with_class": names.ANNOTATION, "constraints": condition, **body})
+        self.updates[place] = stored.guid
+
+    def _current(self, stored: StoredAnnotation) -> int:
+        reference = self.query.reference()
+        body = {"_ref": reference, "with_class": names.ANNOTATION, "constraints": equal(names.LS_GUID, stored.guid)}
+        self.query.add("FindEntity", body)
+        return reference
+
+    def _properties(
+        self, task: TaskContext, annotation: Mapping[str, Any], guid: str, text: str | None
+    ) -> dict[str, Any]:
+        author = _user(annotation.get("completed_by"))
+        values: dict[str, Any] = {
+            names.LS_GUID: guid,
+            "LS_id": int(annotation["id"]),
+            "LS_instance": task.record.instance,
+            "LS_project": task.record.slug,
+            "LS_project_id": task.record.project_id,
+            "LS_batch": task.batch,
+            "LS_task_id": task.task_id,
+            "LS_media_guid": task.medium.guid,
+            "LS_completed_by": author,
+            "LS_annotator": _annotator(task, author),
+            "LS_created_at": _date(parse_time(str(annotation["created_at"]))),
+            "LS_updated_at": _date(parse_time(str(annotation["updated_at"]))),
+            "LS_lead_time_s": annotation.get("lead_time"),
+            "LS_ground_truth": bool(annotation.get("ground_truth")),
+            "LS_was_cancelled": bool(annotation.get("was_cancelled")),
+            "LS_data": text,
+            "LS_content_hash": content_hash(annotation),
+            "LS_config_hash": task.record.config_hash,
+            "LS_valid_from": _date(self.now),
+            "LS_run_id": task.run_id or None,
+        }
+        return {key: value for key, value in values.items() if value is not None}
+
+    def _revision(self, annotation: int, stored: StoredAnnotation, old: Object) -> None:
+        guid = labels_guid("revision", stored.guid, stored.revision, stored.content_hash)
+        reference = self.query.reference()
+        properties = {**old, names.LS_GUID: guid, "LS_annotation_guid": stored.guid, "LS_valid_to": _date(self.now)}
+        self.query.add(
+            "AddEntity",
+            {
+                "_ref": reference,
+                "class": names.REVISION,
+                "properties": properties,
+                "if_not_found": equal(names.LS_GUID, guid),
+            },
+        )
+        self.query.connect(names.ANNOTATION_HISTORY, guid, source=annotation, destination=reference)
+
+    def _payload(self, annotation: int, guid: str, hash_: str, data: bytes | None) -> None:
+        if data is None:
+            return
+        key = labels_guid("payload", guid, hash_)
+        reference = self.query.reference()
+        self.query.add(
+            "AddBlob",
+            {
+                "_ref": reference,
+                "properties": {names.LS_GUID: key, ROLE: "payload", "LS_mime_type": "application/json"},
+                "if_not_found": equal(names.LS_GUID, key),
+            },
+            data,
+        )
+        self.query.connect(names.ANNOTATION_PAYLOAD, key, source=annotation, destination=reference)
+
+    def _remove_regions(self, guid: str) -> None:
+        condition = equal("LS_annotation_guid", guid)
+        for kind in _REGION_COMMANDS:
+            self.query.add(f"Delete{kind}", {"constraints": condition})
+        self.query.add("DeleteEntity", {"with_class": names.REGION, "constraints": condition})
+
+    def _regions(
+        self, task: TaskContext, annotation: Mapping[str, Any], mapped: MappedAnnotation, guid: str, reference: int
+    ) -> None:
+        """Native regions exist for current work only: a skipped annotation has none."""
+        if annotation.get("was_cancelled"):
+            return
+        shared = self._shared_properties(task, annotation, guid)
+        references: dict[str, int] = {}
+        for region in mapped.regions:
+            references[region.region_id] = self._region(task, region, shared, guid, reference)
+        for number, relation in enumerate(mapped.relations):
+            key = labels_guid("relation", guid, number, relation.from_id, relation.to_id)
+            self.query.connect(
+                names.REGION_RELATION,
+                key,
+                source=references[relation.from_id],
+                destination=references[relation.to_id],
+                LS_direction=relation.direction,
+                LS_labels=",".join(relation.labels),
+            )
+
+    def _shared_properties(self, task: TaskContext, annotation: Mapping[str, Any], guid: str) -> dict[str, Any]:
+        return {
+            "LS_annotation": int(annotation["id"]),
+            "LS_annotation_guid": guid,
+            "LS_project": task.record.slug,
+            "LS_batch": task.batch,
+            "LS_task_id": task.task_id,
+            "LS_media_guid": task.medium.guid,
+            "LS_annotator": _annotator(task, _user(annotation.get("completed_by"))),
+            "LS_source": "ground_truth" if annotation.get("ground_truth") else "human",
+            "LS_updated_at": _date(parse_time(str(annotation["updated_at"]))),
+        }
+
+    def _region(self, task: TaskContext, region: Region, shared: dict[str, Any], guid: str, annotation: int) -> int:
+        key = labels_guid("region", guid, region.region_id)
+        properties = {**shared, **region.as_properties(), names.LS_GUID: key, "LS_derived": False}
+        reference = self._form(region.native, task, region.labels, properties)
+        self._attach(reference, key, annotation)
+        if not isinstance(region.native, PixelBox | PixelPolygon):
+            self.query.connect(names.REGION_MEDIA, f"{key}|media", source=reference, destination=task.medium_reference)
+        for label in region.labels:
+            edge = f"{key}|{label}"
+            self.query.connect(
+                names.REGION_LABEL, edge, source=reference, destination=self._label(task.record.slug, label)
+            )
+        if region.derived_box is not None:
+            derived = {**properties, names.LS_GUID: labels_guid("derived", key), "LS_derived": True}
+            self._attach(self._form(region.derived_box, task, (), derived), str(derived[names.LS_GUID]), annotation)
+        return reference
+
+    def _form(
+        self,
+        form: PixelBox | PixelPolygon | None,
+        task: TaskContext,
+        labels: tuple[str, ...],
+        properties: dict[str, Any],
+    ) -> int:
+        """Add the object; a derived box passes no label, so that searches by native label never count twice."""
+        reference = self.query.reference()
+        body: dict[str, Any] = {
+            "_ref": reference,
+            "properties": properties,
+            "if_not_found": equal(names.LS_GUID, properties[names.LS_GUID]),
+        }
+        if form is None:
+            self.query.add("AddEntity", {"class": names.REGION, **body})
+            return reference
+        body["image_ref"] = task.medium_reference
+        if labels:
+            body["label"] = labels[0]
+        if isinstance(form, PixelBox):
+            rectangle = {"x": form.x, "y": form.y, "width": form.width, "height": form.height}
+            self.query.add("AddBoundingBox", {**body, "rectangle": rectangle})
+        else:
+            self.query.add("AddPolygon", {**body, "polygons": [[list(point) for point in form.points]]})
+        return reference
+
+    def _attach(self, region: int, key: str, annotation: int) -> None:
+        self.query.connect(names.ANNOTATION_REGION, key, source=annotation, destination=region)
+
+    def _label(self, slug: str, label: str) -> int:
+        if label not in self.labels:
+            reference = self.labels[label] = self.query.reference()
+            key = f"{slug}|{label}"
+            properties = {names.KEY: key, "LS_project": slug, "LS_label": label}
+            condition = equal(names.KEY, key)
+            body = {"_ref": reference, "class": names.LABEL, "properties": properties, "if_not_found": condition}
+            self.query.add("AddEntity", body)
+        return self.labels[label]
+
+
+def _user(completed_by: Any) -> int | None:
+    value = completed_by.get("id") if isinstance(completed_by, Mapping) else completed_by
+    return int(value) if value is not None else None
+
+
+def _annotator(task: TaskContext, user: int | None) -> str:
+    return "unknown" if user is None else task.annotators.get(user, f"user {user}")
+
+
+def _date(value: datetime) -> dict[str, str]:
+    return {"_date": format_time(value)}

@@ -1,0 +1,89 @@
+"""One item of an annotation's `result`: what all items have, and what its kind reads from its value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from labeling_assets.mapping.kind import Part, Role
+from labeling_assets.mapping.kinds import kind_of
+from labeling_assets.mapping.medium import Medium
+from labeling_assets.mapping.picture import Picture, Placement, placement
+from labeling_assets.mapping.region import PropertyValue
+from labeling_assets.mapping.value import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """`region_id` is None if the item has none. `is_about_part`: its value says which part of the medium it is about.
+
+    `picture_problem` is what is odd about the picture the percents refer to: the same for most items of a picture.
+    """
+
+    position: int
+    path: str
+    region_id: str | None
+    from_name: str
+    to_name: str
+    type: str
+    role: Role
+    part: Part
+    is_about_part: bool = False
+    score: float | None = None
+    origin: str | None = None
+    parent_id: str | None = None
+    item_index: int | None = None
+    problems: tuple[str, ...] = ()
+    picture_problem: str | None = None
+
+
+def read_item(given: object, medium: Medium, *, position: int, path: str) -> Item:
+    """The item at `position`, counted from 0; `path` is its place. Never raises."""
+    if not isinstance(given, Mapping):
+        problem = f"expected an object @ {path}"
+        part = Part("raw", reason=problem)
+        return Item(position, path, None, "", "", "", Role.UNKNOWN_FORM, part, problems=(problem,))
+    envelope = Value(given, "", path)
+    result_type = envelope.text("type")
+    role = kind_of(result_type).role
+    place = placement(given, medium) if role is Role.FORM else Placement(None)
+    value, part = _read_value(given.get("value"), result_type, f"{path}.value", place.picture)
+    part, role = _judged(part, role, value, place)
+    return Item(
+        position=position,
+        path=path,
+        region_id=envelope.identifier("id"),
+        from_name=envelope.text("from_name"),
+        to_name=envelope.text("to_name"),
+        type=result_type,
+        role=role,
+        part=part,
+        is_about_part=value.says_where(),
+        score=envelope.optional_number("score"),
+        origin=envelope.optional_text("origin"),
+        parent_id=envelope.identifier("parentID") or envelope.identifier("parent_id"),
+        item_index=envelope.optional_count("item_index"),
+        problems=(*envelope.problems, *value.problems),
+        picture_problem=place.problem,
+    )
+
+
+def _read_value(fields: object, result_type: str, path: str, picture: Picture | None) -> tuple[Value, Part]:
+    if isinstance(fields, Mapping):
+        value = Value(fields, result_type, path)
+        return value, kind_of(result_type).read(value, picture)
+    return Value({}, result_type, path, [f"expected an object @ {path}"]), Part("raw")
+
+
+def _judged(part: Part, role: Role, value: Value, place: Placement) -> tuple[Part, Role]:
+    """Raw if something is wrong with the value; else with what is known of the picture."""
+    if value.problems:
+        return Part("raw", part.labels, reason="; ".join(value.problems)), min(role, Role.UNKNOWN_FORM)
+    if role is not Role.FORM:
+        return part, role
+    shown = _shown(place.picture) if place.picture else {}
+    return replace(part, properties={**part.properties, **shown}, reason=part.reason or place.reason), role
+
+
+def _shown(picture: Picture) -> dict[str, PropertyValue]:
+    """The picture as the annotator saw it, in pixels; the orientation only if it was turned or mirrored."""
+    size: dict[str, PropertyValue] = {"LS_shown_width": picture.width, "LS_shown_height": picture.height}
+    return size if picture.orientation == 1 else {**size, "LS_shown_orientation": picture.orientation}

@@ -3,11 +3,17 @@
 Every write that this package sends may be sent twice: the library re-sends a query whose reply was lost.
 """
 
+import contextlib
 import os
+import socket
+import struct
 import threading
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
+
+from google.protobuf.message import DecodeError
 
 from labeling_assets.clients.constraints import Condition, Dialect, Predicate
 from labeling_assets.clients.query import Body, Query
@@ -52,7 +58,8 @@ class ApertureDB:
         self.address = f"{self._root.host}:{self._root.port}"
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._sockets: list[Any] = []
+        # Weak, because the socket of a thread that ended is closed when its connector is collected.
+        self._sockets: weakref.WeakSet[Any] = weakref.WeakSet()
         self._dialect = None if dialect == "auto" else Dialect(dialect)
 
     def __enter__(self) -> Self:
@@ -64,8 +71,8 @@ class ApertureDB:
     def close(self) -> None:
         """Close every thread's socket."""
         with self._lock:
-            for connector in self._sockets:
-                connector.close()
+            for connector in list(self._sockets):
+                _hang_up(connector)
             self._sockets.clear()
         self._local = threading.local()
 
@@ -146,7 +153,7 @@ class ApertureDB:
         if connector is None:
             connector = self._local.connector = self._root.clone()
             with self._lock:
-                self._sockets.append(connector)
+                self._sockets.add(connector)
         try:
             answer, received = connector.query(commands, list(blobs))
         # The library raises bare Exception for lost connections and for refused logins alike.
@@ -170,9 +177,20 @@ def _connector(key: str) -> Any:
         ) from error
 
 
+def _hang_up(connector: Any) -> None:
+    """Close a socket even while another thread waits for its answer: closing alone does not wake that thread."""
+    connection = getattr(connector, "conn", None)
+    if isinstance(connection, socket.socket):
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+    connector.close()
+
+
 def _translated(address: str, error: Exception) -> Exception:
     text = str(error)
-    if "Could not query ApertureDB" in text or isinstance(error, OSError | AttributeError):
+    # A server or proxy that hangs up half-way shows as TypeError, struct.error or a protobuf error in the library.
+    lost = isinstance(error, OSError | AttributeError | TypeError | struct.error | DecodeError)
+    if "Could not query ApertureDB" in text or lost:
         return TransientError(
             f"ApertureDB at {address} cannot be reached. Is it running, and does APERTUREDB_KEY name it? "
             "(local server: labeling-assets up, or labeling-assets aperturedb serve)"

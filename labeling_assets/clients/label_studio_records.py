@@ -1,0 +1,106 @@
+"""What Label Studio's answers become. Tasks and annotations stay the server's raw JSON: nothing of them gets lost."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Self
+
+from labeling_assets.clients.label_studio_query import parse_time
+
+Task = dict[str, Any]
+Annotation = dict[str, Any]
+
+_OF_ANNOTATIONS: Final = (
+    "result",
+    "completed_by",
+    "updated_by",
+    "lead_time",
+    "was_cancelled",
+    "ground_truth",
+    "task",
+    "import_id",
+    "parent_prediction",
+    "parent_annotation",
+    "draft_created_at",
+    "bulk_created",
+    "last_action",
+    "last_created_by",
+)
+# `include` counts for the nested annotations too: with "annotations" alone they have an id and two times. Left out
+# on purpose: `created_ago` and `created_username`, which differ at every reading or with the user's name.
+SYNC_FIELDS: Final = ("id", "updated_at", "created_at", "data", "is_labeled", "annotations", *_OF_ANNOTATIONS)
+ROW_FIELDS: Final = ("id", "updated_at", "created_at", "data")
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    id: int
+    email: str
+    organization_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project and its counters. `created_at` tells a project from another one that got its id again."""
+
+    id: int
+    title: str
+    created_at: datetime
+    label_config: str = field(repr=False)
+    task_number: int
+    total_annotations_number: int
+    maximum_annotations: int
+    raw: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def from_json(cls, raw: dict[str, Any]) -> Self:
+        return cls(
+            id=raw["id"],
+            title=raw["title"] or "",
+            created_at=parse_time(raw["created_at"]),
+            label_config=raw["label_config"] or "",
+            task_number=raw.get("task_number") or 0,
+            total_annotations_number=raw.get("total_annotations_number") or 0,
+            maximum_annotations=raw.get("maximum_annotations") or 1,
+            raw=raw,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A task without its annotations. `guid` and `import_batch` are None where its data has none."""
+
+    id: int
+    guid: str | None
+    import_batch: str | None
+    created_at: datetime
+    updated_at: datetime
+    data: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def from_json(cls, raw: Task) -> Self:
+        data = raw["data"]
+        return cls(
+            id=raw["id"],
+            guid=data.get("guid"),
+            import_batch=data.get("import_batch"),
+            created_at=parse_time(raw["created_at"]),
+            updated_at=parse_time(raw["updated_at"]),
+            data=data,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """`total` counts all tasks that match, not only those of this page."""
+
+    tasks: list[Task]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How many tasks match, and the newest of them; None when there is none."""
+
+    total: int
+    newest_updated_at: datetime | None
+    newest_id: int | None

@@ -35,7 +35,7 @@ def checked_guid(value: str) -> str:
     Raises:
         InputError: it is empty, longer than 200, or has other characters than letters, digits, `.`, `_`, `-`.
     """
-    if not _GUID.match(value):
+    if not _GUID.match(value) or value in (".", ".."):
         raise InputError(
             f"{value!r} cannot be a GUID: use 1 to 200 letters, digits, '.', '_' and '-'. "
             "Rename it in the source, or let the GUID be made from the content (guid: content)."

@@ -7,6 +7,7 @@ picture for as long as its key exists. The alphabet survives being URL-decoded t
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,8 @@ from labeling_assets.errors import ConfigurationError
 from labeling_assets.identity import checked_guid
 
 _SIGNATURE_BYTES: Final = 20  # 160 bits, 27 characters
+_SECRET_CHARACTERS: Final = 12
+_KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,12 @@ class MediaLinks:
     signing_key: str
 
     def __post_init__(self) -> None:
+        for key_id, secret in self.keys.items():
+            if not _KEY_ID.match(key_id) or len(secret) < _SECRET_CHARACTERS:
+                raise ConfigurationError(
+                    f"The link key {key_id!r} cannot be used: its id needs 1 to 40 letters, digits, '-' and '_', "
+                    f"its secret at least {_SECRET_CHARACTERS} characters."
+                )
         if self.signing_key not in self.keys:
             raise ConfigurationError(
                 f"The key {self.signing_key!r} that shall sign media links is not among the link keys "
@@ -48,7 +57,9 @@ class MediaLinks:
         """True if the signature was made for this GUID with a key that still exists. Takes constant time."""
         secret = self.keys.get(key_id)
         expected = sign(guid, secret if secret is not None else "no such key")
-        return hmac.compare_digest(expected, signature) and secret is not None
+        # As bytes: for text that is not ASCII, compare_digest raises instead of saying no.
+        same = hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace"))
+        return same and secret is not None
 
 
 def sign(guid: str, secret: str) -> str:
@@ -61,7 +72,10 @@ def guid_in_link(link: object) -> str | None:
     """The GUID that a link of this package names, whoever made it; None for anything else."""
     if not isinstance(link, str):
         return None
-    parts = urlsplit(link)
+    try:
+        parts = urlsplit(link)
+    except ValueError:  # "http://[": any text can stand where a link is expected
+        return None
     head, _, guid = parts.path.rpartition("/")
     if not head.endswith("/media") or not guid or not {"k", "s"} <= parse_qs(parts.query).keys():
         return None

@@ -1,0 +1,39 @@
+"""One line per request: method, path, status, bytes, time. Never the query: media links carry their signature in it."""
+
+import logging
+import time
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_log = logging.getLogger(__name__)
+
+_LONGEST_PATH = 300
+
+
+class AccessLog:
+    """Logs at level INFO when the answer has been sent or given up."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status, sent_bytes = 500, 0
+
+        async def counting_send(message: Message) -> None:
+            nonlocal status, sent_bytes
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            sent_bytes += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, counting_send)
+        finally:
+            took_ms = (time.perf_counter() - started) * 1000
+            # As a literal: the path is decoded and may hold line breaks.
+            path = repr(scope["path"][:_LONGEST_PATH])
+            _log.info("%s %s %d %d bytes %.1f ms", scope["method"], path, status, sent_bytes, took_ms)

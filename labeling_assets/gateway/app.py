@@ -1,0 +1,144 @@
+"""The media gateway: serves a medium of ApertureDB by its GUID to the browsers of the people who label.
+
+GET, HEAD /media/{guid}?k=<key id>&s=<signature>    200, 206, 304, 403, 404, 416, 502, 503
+GET, HEAD /healthz                                  200 while the process runs
+GET, HEAD /readyz                                   200 if ApertureDB answers, else 503
+"""
+
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from labeling_assets.clients.aperturedb import ApertureDB
+from labeling_assets.errors import ConfigurationError, LabelingAssetsError, RefusedError, TransientError
+from labeling_assets.gateway import responses
+from labeling_assets.gateway.access_log import AccessLog
+from labeling_assets.gateway.blocking_calls import BlockingCalls
+from labeling_assets.gateway.cors import Cors, checked_origins
+from labeling_assets.gateway.etags import etag, none_match_names
+from labeling_assets.gateway.media import MediaReader
+from labeling_assets.media_urls import MediaLinks
+
+_log = logging.getLogger(__name__)
+
+DEFAULT_CACHE_BYTES: Final = 128 * 2**20
+# Each thread has a socket to ApertureDB and holds at most one medium while it reads.
+_THREADS: Final = 8
+_READY_TIMEOUT_S: Final = 5.0
+_RETRY_AFTER_S: Final = 5
+_LONGEST_GUID: Final = 200
+
+
+def create_app(
+    database: Callable[[], ApertureDB],
+    links: MediaLinks,
+    origins: Sequence[str],
+    *,
+    cache_bytes: int = DEFAULT_CACHE_BYTES,
+    max_age_s: int = 3600,
+    timeout_s: float = 60,
+) -> Starlette:
+    """The application. The database stays the caller's to close.
+
+    Args:
+        database: Gives the connection; called in a worker thread for every query, so it must be cheap.
+        links: Verifies links; all its keys count.
+        origins: Websites that may load media, as `origins_for` gives them; `*` is all of them.
+        cache_bytes: Memory for contents. A medium above it is read again for every range.
+        max_age_s: How long browsers keep a medium without asking again.
+        timeout_s: Longest wait for one answer of ApertureDB.
+
+    Raises:
+        ConfigurationError: an origin is none.
+    """
+    calls = BlockingCalls(threads=_THREADS, timeout_s=timeout_s)
+    reader = MediaReader(database, calls, cache_bytes=cache_bytes)
+
+    async def media(request: Request) -> Response:
+        guid = request.path_params["guid"]
+        return _refused_link(request, links, guid) or await _medium(request, reader, guid, max_age_s=max_age_s)
+
+    async def ready(request: Request) -> Response:
+        await calls.run(lambda: database().check(), timeout_s=_READY_TIMEOUT_S)
+        return _state("ready")
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        calls.close()
+
+    app = Starlette(
+        routes=[Route("/media/{guid}", media), Route("/healthz", _health), Route("/readyz", ready)],
+        middleware=[Middleware(AccessLog), Middleware(Cors, origins=checked_origins(origins))],
+        exception_handlers={LabelingAssetsError: _service_failed, HTTPException: _http_error},
+        lifespan=lifespan,
+    )
+    # A redirect would answer for links that nobody made.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _refused_link(request: Request, links: MediaLinks, guid: str) -> Response | None:
+    """403 unless the link is signed for this GUID. The log says why, the answer does not."""
+    key_id, signature = request.query_params.get("k"), request.query_params.get("s")
+    if not key_id or not signature:
+        reason = "no signature"
+    elif links.verify(guid, key_id=key_id, signature=signature):
+        return None
+    else:
+        reason = "bad signature" if key_id in links.keys else "unknown key id"
+    _log.warning("Refused a link to medium %r: %s", guid[:_LONGEST_GUID], reason)
+    return responses.error(403, "This link is not valid.", "The log of the media gateway says why.")
+
+
+async def _medium(request: Request, reader: MediaReader, guid: str, *, max_age_s: int) -> Response:
+    record = await reader.record(guid)
+    if record is None:
+        return _not_found(guid)
+    if "if-none-match" in request.headers:
+        sha256 = await reader.sha256(record)
+        if sha256 and none_match_names(request.headers["if-none-match"], etag(sha256)):
+            return responses.not_modified(sha256, max_age_s=max_age_s)
+    if request.method == "HEAD":
+        medium = await reader.medium(record)
+        return responses.headers_only(medium, max_age_s=max_age_s) if medium else _not_found(guid)
+    content = await reader.content(record)
+    return responses.bytes_asked_for(request, content, max_age_s=max_age_s) if content else _not_found(guid)
+
+
+def _not_found(guid: str) -> Response:
+    _log.warning("Medium %r is not in the database", guid)
+    return responses.error(404, "There is no such medium.", "It is not in ApertureDB, or not any more.")
+
+
+async def _health(request: Request) -> Response:
+    return _state("up")
+
+
+def _state(state: str) -> Response:
+    return JSONResponse({"state": state}, headers={"Cache-Control": "no-store"})
+
+
+async def _service_failed(request: Request, error: Exception) -> Response:
+    """503 where waiting helps, 502 where it does not; anything else is our bug."""
+    if isinstance(error, TransientError):
+        _log.warning("%s", error)
+        again = {"Retry-After": str(_RETRY_AFTER_S)}
+        return responses.error(503, "The media are out of reach for the moment.", headers=again)
+    if isinstance(error, RefusedError | ConfigurationError):
+        _log.error("%s", error)
+        return responses.error(502, "The media are out of reach.", "The log of the media gateway says why.")
+    raise error
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return responses.error(error.status_code, error.detail, headers=error.headers)

@@ -94,7 +94,9 @@ def current_labels(db: ApertureDB, project: Project, batch: str) -> "pd.DataFram
     """The table of `build_dataset`, columns as in docs/dataset.md; without rows if nothing is labelled."""
     import pandas as pd
 
-    rows = sorted(_rows(db, project, batch), key=lambda row: [str(row[k]) for k in ("media_guid", "annotation_guid")])
+    rows = sorted(
+        _rows(db, project, batch), key=lambda row: [str(row[k]) for k in ("media_guid", "annotation_guid", "region_id")]
+    )
     types = {name: kind for name, (_, kind) in _COLUMNS.items()}
     types |= {f"{name}_px": kind for name, kind in _PIXELS.items()} | {"polygon_px": "string"}
     return pd.DataFrame(rows, columns=list(types)).astype(types)

@@ -15,6 +15,7 @@ from labeling_assets.clients.constraints import all_of, equal, not_equal
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.clients.label_studio_query import format_time, in_batch, parse_time, updated_since
 from labeling_assets.sync.labeling_project import ProjectRecord, checked_project
+from labeling_assets.sync.new_batches import attempt
 from labeling_assets.sync.watermark import OVERLAP, SyncState
 
 _VERSION: Final = 1
@@ -203,13 +204,5 @@ def plan(
     for batch, waiting in sorted(open_.items(), key=lambda item: item[1].first):
         ready = now - waiting.last >= min_interval_s or now - waiting.first >= max_lag_s
         if ready and batch in partitions and batch not in busy and len(requests) < limit:
-            requests.append(SyncRequest(batch, f"{batch}:{waiting.mark}:{_attempt(now - waiting.last)}"))
+            requests.append(SyncRequest(batch, f"{batch}:{waiting.mark}:{attempt(now - waiting.last)}"))
     return replace(cursor, pending=open_), requests
-
-
-def _attempt(waited_s: float) -> int:
-    """0 for the first minute, then one more each time the waiting doubles: a failed run is asked for again."""
-    attempt, bound = 0, 60.0
-    while waited_s >= bound and attempt < 20:
-        attempt, bound = attempt + 1, bound * 2
-    return attempt

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB, Object
-from labeling_assets.clients.constraints import all_of, equal, one_of
+from labeling_assets.clients.constraints import all_of, equal, missing, one_of
 from labeling_assets.clients.label_studio_query import format_time, parse_time
 from labeling_assets.clients.query import Query
 from labeling_assets.identity import labels_guid
@@ -139,3 +139,11 @@ def payload_of(db: ApertureDB, annotation_guid: str, stored_hash: str) -> bytes 
     query.add("FindBlob", {"constraints": equal(names.LS_GUID, key), "blobs": True, "uniqueids": True})
     blobs = db.run(query).blobs
     return blobs[0] if blobs else None
+
+
+def batch_versions(db: ApertureDB, slug: str, batch: str) -> list[str]:
+    """GUID and content hash of every current annotation of a batch, sorted: what a data version is made from."""
+    condition = all_of(equal("LS_project", slug), equal("LS_batch", batch), missing("LS_deleted_at"))
+    wanted = [names.LS_GUID, "LS_content_hash"]
+    rows = db.find("FindEntity", condition, class_name=names.ANNOTATION, properties=wanted)
+    return sorted(f"{row[names.LS_GUID]} {row['LS_content_hash']}" for row in rows)

@@ -1,0 +1,135 @@
+"""Reports as the metadata that people read in Dagster: counts, tables, links, pictures."""
+
+import base64
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import dagster as dg
+
+from labeling_assets.sync.build_dataset import DatasetReport
+from labeling_assets.sync.pictures import LabelledPicture
+from labeling_assets.sync.report import CollectReport, IngestReport, Note, PublishReport
+from labeling_assets.sync.verify import Outcome
+
+_ROWS: Final = 50
+_PREVIEW: Final = 10
+Metadata = dict[str, Any]
+
+
+def of_ingest(report: IngestReport, signature: str) -> Metadata:
+    """Metadata of `media`."""
+    return {
+        "dagster/partition_row_count": len(report.guids),
+        "rows": report.rows,
+        "created": report.created,
+        "known": report.known,
+        "duplicates": len(report.duplicates),
+        "failed": len(report.failed),
+        "megabytes stored": round(report.bytes_stored / 1e6, 3),
+        "seconds": round(report.seconds, 3),
+        "media types": report.media_types,
+        **_notes("failed rows", report.failed),
+        **_notes("duplicate rows", report.duplicates),
+        "inbox_signature": signature,
+    }
+
+
+def of_publish(report: PublishReport) -> Metadata:
+    """Metadata of `tasks`."""
+    return {
+        "dagster/partition_row_count": len(report.task_guids),
+        "media": report.media,
+        "created": report.created,
+        "adopted": report.adopted,
+        "known": report.known,
+        "failed": len(report.failed),
+        "Label Studio requests": report.requests,
+        "seconds": round(report.seconds, 3),
+        "Label Studio project": dg.MetadataValue.url(report.project_url),
+        **_notes("media without a task", report.failed),
+    }
+
+
+def of_collect(
+    report: CollectReport, pictures: Sequence[LabelledPicture], project_url: str, started: float
+) -> Metadata:
+    """Metadata of `annotations`."""
+    values: Metadata = {
+        "created": report.created,
+        "updated": report.updated,
+        "deleted": report.deleted,
+        "unchanged": report.unchanged,
+        "tasks read": report.tasks_read,
+        "tasks withdrawn": report.tasks_withdrawn,
+        "regions written": report.regions,
+        "quarantined tasks": len(report.quarantined),
+        "Label Studio requests": report.requests,
+        "seconds": round(report.seconds, 3),
+        "nothing to do": report.idle,
+        "watermark": report.watermark or "none yet",
+        "Label Studio project": dg.MetadataValue.url(project_url),
+        **_notes("quarantined", report.quarantined),
+        **_notes("problems", report.problems),
+        "started_at": started,
+    }
+    if report.raw_kinds:
+        values["kept as raw JSON only"] = report.raw_kinds
+    if pictures:
+        values["pictures"] = dg.MetadataValue.md(_gallery(pictures, project_url))
+    return values
+
+
+def of_dataset(report: DatasetReport) -> Metadata:
+    """Metadata of `dataset`."""
+    table = report.table
+    columns = ["media_guid", "annotator", "kind", "label", "text", "rating", "x_px", "y_px", "width_px", "height_px"]
+    preview = "" if table is None or table.empty else table[columns].head(_PREVIEW).to_markdown(index=False)
+    return {
+        "dagster/partition_row_count": report.rows,
+        "dagster/uri": str(report.path.resolve()),
+        "media": report.media,
+        "annotations": report.annotations,
+        "labels": report.labels,
+        "seconds": round(report.seconds, 3),
+        **({"preview": dg.MetadataValue.md(preview)} if preview else {}),
+    }
+
+
+def of_outcome(outcome: Outcome) -> Metadata:
+    """Metadata of a check: what was looked at, and the offenders."""
+    values: Metadata = {"looked at": outcome.looked_at, "wrong": len(outcome.offenders), **outcome.facts}
+    if outcome.offenders:
+        values["offenders"] = _table(outcome.offenders)
+        url = outcome.offenders[0].get("url")
+        if url:
+            values["first offender"] = dg.MetadataValue.url(str(url))
+    return values
+
+
+def _notes(name: str, notes: Sequence[Note]) -> Metadata:
+    return {name: _table([{"what": note.subject, "why": note.text} for note in notes])} if notes else {}
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
+    """At most 50 rows; the columns are those that any row has."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return dg.MetadataValue.table(
+        records=[dg.TableRecord({name: _cell(row.get(name)) for name in names}) for row in rows[:_ROWS]],
+        schema=dg.TableSchema([dg.TableColumn(name, "string") for name in names]),
+    )
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _gallery(pictures: Sequence[LabelledPicture], project_url: str) -> str:
+    """Three pictures a row, as Markdown; each links to its task."""
+    cells = []
+    for picture in pictures:
+        encoded = base64.b64encode(picture.jpeg).decode()
+        alt = html.escape(", ".join(picture.labels) or "no regions").replace("[", "(").replace("]", ")")
+        url = f"{project_url}/data?task={picture.task_id}"
+        cells.append(f"[![{alt}](data:image/jpeg;base64,{encoded})]({url})")
+    return "\n\n".join(" ".join(cells[start : start + 3]) for start in range(0, len(cells), 3))

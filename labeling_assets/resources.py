@@ -1,0 +1,66 @@
+"""ApertureDB, Label Studio and the media links as Dagster resources: configuration in, a client out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field
+
+from labeling_assets.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from labeling_assets.clients.aperturedb import ApertureDB
+    from labeling_assets.clients.label_studio import LabelStudio
+    from labeling_assets.media_urls import MediaLinks
+
+
+class _FromHome(dg.ConfigurableResource[Any]):
+    """What is not given is read from the settings when a client is asked for, so no secret is in the definitions."""
+
+    home: str = Field(default="", description="Home folder of the local stack; empty: as the settings say.")
+
+    def _settings(self) -> Settings:
+        return load_settings(home=Path(self.home)) if self.home else load_settings()
+
+
+class ApertureDBResource(_FromHome):
+    """The ApertureDB server: source of the media, destination of the labels, or both."""
+
+    key: str = Field(default="", description="APERTUREDB_KEY of the server; use dg.EnvVar. Empty: as the settings say.")
+    dialect: str = Field(default="auto", description="Query dialect: auto, legacy or expression.")
+
+    def connect(self) -> "ApertureDB":
+        """A client, to be used in a `with` or closed."""
+        from labeling_assets.clients.aperturedb import ApertureDB
+
+        return ApertureDB(self.key or self._settings().database_key(), dialect=self.dialect)
+
+
+class LabelStudioResource(_FromHome):
+    """The Label Studio server."""
+
+    url: str = Field(default="", description="Address of the server. Empty: as the settings say.")
+    api_key: str = Field(default="", description="Personal access token or legacy token; use dg.EnvVar.")
+
+    def connect(self) -> "LabelStudio":
+        """A client, to be used in a `with` or closed; constructing it sends nothing."""
+        from labeling_assets.clients.label_studio import LabelStudio
+
+        if self.url and self.api_key:
+            return LabelStudio(self.url, self.api_key)
+        return LabelStudio(*self._settings().label_studio())
+
+
+class MediaLinksResource(_FromHome):
+    """Signs the links under which Label Studio's browser page loads media from the gateway."""
+
+    base_url: str = Field(default="", description="Where browsers reach the gateway. Empty: as the settings say.")
+    link_keys: dict[str, str] = Field(default_factory=dict, description="Key id -> secret. Empty: as the settings say.")
+
+    def links(self) -> "MediaLinks":
+        """The signer of links."""
+        from labeling_assets.media_urls import MediaLinks
+
+        if self.base_url and self.link_keys:
+            return MediaLinks(self.base_url, self.link_keys, list(self.link_keys)[-1])
+        return self._settings().links()

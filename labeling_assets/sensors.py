@@ -1,0 +1,239 @@
+"""Sensors and schedules: they look, decide with pure functions, and ask for runs; the runs do the work."""
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import dagster as dg
+
+from labeling_assets.assets import MEDIA, key_of
+from labeling_assets.checks import annotation_checks_op
+from labeling_assets.jobs import IMPORT_JOB, sync_job_name
+from labeling_assets.partitions import IMPORT_BATCH
+from labeling_assets.projects import Project
+from labeling_assets.resources import ApertureDBResource, LabelStudioResource
+from labeling_assets.settings import Settings
+from labeling_assets.sync.changes import Cursor, observe, plan
+from labeling_assets.sync.new_batches import (
+    ImportRequest,
+    InboxBatch,
+    InboxCursor,
+    attempt,
+    finish,
+    inbox_batches,
+    observed,
+    plan_imports,
+)
+
+_IN_FLIGHT: Final = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+_INBOX_SECONDS: Final = 10
+_PARTITION_TAG: Final = "dagster/partition"
+_SET: Final = IMPORT_BATCH.name or "import_batch"
+
+
+def _status(settings: Settings) -> dg.DefaultSensorStatus:
+    return dg.DefaultSensorStatus.RUNNING if settings.sensors == "on" else dg.DefaultSensorStatus.STOPPED
+
+
+def in_flight(instance: dg.DagsterInstance, job_name: str) -> set[str]:
+    """Batches that a run of this job is working on or waiting for."""
+    runs = instance.get_runs(dg.RunsFilter(job_name=job_name, statuses=_IN_FLIGHT))
+    return {run.tags[_PARTITION_TAG] for run in runs if _PARTITION_TAG in run.tags}
+
+
+def newest(instance: dg.DagsterInstance, key: dg.AssetKey, batch: str) -> tuple[float, dict[str, Any]]:
+    """Time (seconds since the epoch) and metadata of the last materialization of a batch; 0.0 if there is none."""
+    condition = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[batch])
+    records = instance.fetch_materializations(condition, limit=1).records
+    if not records or records[0].asset_materialization is None:
+        return 0.0, {}
+    values = {name: value.value for name, value in records[0].asset_materialization.metadata.items()}
+    return records[0].timestamp, values
+
+
+def new_batches_sensor(projects: Sequence[Project], settings: Settings) -> dg.SensorDefinition:
+    """Watches the inbox, and batches that a new labeling project wants."""
+
+    @dg.sensor(
+        name="new_batches",
+        job_name=IMPORT_JOB,
+        minimum_interval_seconds=_INBOX_SECONDS,
+        default_status=_status(settings),
+        description="New or changed folders and manifests in the inbox become batches: a partition and a run.",
+    )
+    def new_batches(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        now = time.time()
+        batches, problems = inbox_batches(settings.inbox)
+        batches += _earlier_batches(context.instance, batches, projects)
+        cursor = observed(InboxCursor.load(context.cursor), batches, now=now)
+        lacking = {
+            batch.name: _lacking(context.instance, batch, projects)
+            for batch in batches
+            if not cursor.seen[batch.name].done
+        }
+        cursor = finish(cursor, [name for name, assets in lacking.items() if not assets])
+        busy = in_flight(context.instance, IMPORT_JOB)
+        requests = plan_imports(cursor, batches, lacking=lacking, in_flight=busy, now=now)
+        context.update_cursor(cursor.dump())
+        if not requests:
+            return dg.SkipReason("; ".join(problems) or f"Nothing new in {settings.inbox}.")
+        return dg.SensorResult(
+            run_requests=[_import_request(request) for request in requests],
+            dynamic_partitions_requests=[IMPORT_BATCH.build_add_request([request.batch for request in requests])],
+            cursor=cursor.dump(),
+        )
+
+    return new_batches
+
+
+def _earlier_batches(
+    instance: dg.DagsterInstance, batches: Iterable[InboxBatch], projects: Sequence[Project]
+) -> list[InboxBatch]:
+    """Batches that are no longer in the inbox but that a project wants and has no tasks for."""
+    present = {batch.name for batch in batches}
+    known = [name for name in instance.get_dynamic_partitions(_SET) if name not in present]
+    found = []
+    for project in projects:
+        wanted = [name for name in known if project.wants(name)]
+        made = instance.get_materialized_partitions(key_of(project, "tasks")) if wanted else set()
+        found += [InboxBatch(name, "", True) for name in wanted if name not in made]
+    return list({batch.name: batch for batch in found}.values())
+
+
+def _lacking(instance: dg.DagsterInstance, batch: InboxBatch, projects: Sequence[Project]) -> tuple[str, ...]:
+    """The assets that a batch as it is now still needs, in order."""
+    imported_at, metadata = newest(instance, MEDIA, batch.name)
+    current = imported_at > 0 and (not batch.signature or metadata.get("inbox_signature") == batch.signature)
+    keys = [] if current else [MEDIA]
+    for project in projects:
+        if project.wants(batch.name):
+            tasks = key_of(project, "tasks")
+            if not current or newest(instance, tasks, batch.name)[0] < imported_at:
+                keys.append(tasks)
+    return tuple(key.to_user_string() for key in keys)
+
+
+def _import_request(request: ImportRequest) -> dg.RunRequest:
+    selection = [dg.AssetKey.from_user_string(asset) for asset in request.assets]
+    return dg.RunRequest(run_key=request.run_key, partition_key=request.batch, asset_selection=selection)
+
+
+def changed_annotations_sensor(project: Project, settings: Settings) -> dg.SensorDefinition:
+    """Watches Label Studio for changes of one project, at two requests a look when there are none."""
+
+    @dg.sensor(
+        name=f"changed_annotations_{project.slug}",
+        job_name=sync_job_name(project),
+        minimum_interval_seconds=project.poll_seconds,
+        default_status=_status(settings),
+        description=f"Runs the sync of {project.title!r} for the batches in which somebody labelled something.",
+    )
+    def changed_annotations(
+        context: dg.SensorEvaluationContext, aperturedb: ApertureDBResource, label_studio: LabelStudioResource
+    ) -> dg.SensorResult | dg.SkipReason:
+        from labeling_assets.sync.labeling_project import recorded_project
+        from labeling_assets.sync.watermark import load_states
+
+        now = time.time()
+        with aperturedb.connect() as db, label_studio.connect() as ls:
+            record = recorded_project(db, ls, project)
+            if record is None:
+                return dg.SkipReason(f"{project.title!r} has no tasks yet.")
+            states = load_states(db, record.key)
+            cursor = observe(db, ls, record, states, cursor=Cursor.load(context.cursor), now=now)
+        cursor, requests = plan(
+            cursor,
+            finished={batch: _synced_at(context.instance, project, batch) for batch in cursor.pending},
+            in_flight=in_flight(context.instance, sync_job_name(project)),
+            known=[batch for batch in cursor.pending if context.instance.has_dynamic_partition(_SET, batch)],
+            now=now,
+            min_interval_s=project.min_interval_seconds,
+            max_lag_s=project.max_lag_seconds,
+        )
+        context.update_cursor(cursor.dump())
+        if not requests:
+            waiting = f"{len(cursor.pending)} batches wait to become quiet." if cursor.pending else "Nothing changed."
+            return dg.SkipReason(waiting)
+        runs = [dg.RunRequest(run_key=request.run_key, partition_key=request.batch) for request in requests]
+        return dg.SensorResult(run_requests=runs, cursor=cursor.dump())
+
+    return changed_annotations
+
+
+def _synced_at(instance: dg.DagsterInstance, project: Project, batch: str) -> float:
+    """When the last sync began whose dataset was built; a blocked or broken one does not count."""
+    annotated_at, metadata = newest(instance, key_of(project, "annotations"), batch)
+    built_at, _ = newest(instance, key_of(project, "dataset"), batch)
+    return float(metadata.get("started_at", 0.0)) if built_at >= annotated_at > 0 else 0.0
+
+
+def claim_sensor(project: Project, settings: Settings) -> dg.SensorDefinition:
+    """Watches ApertureDB for media that match the project's query and carry no mark of it."""
+
+    @dg.sensor(
+        name=f"new_media_{project.slug}",
+        job_name=IMPORT_JOB,
+        minimum_interval_seconds=project.poll_seconds,
+        default_status=_status(settings),
+        description=f"Media in ApertureDB that match the query of {project.title!r} become a batch of their own.",
+    )
+    def new_media(
+        context: dg.SensorEvaluationContext, aperturedb: ApertureDBResource
+    ) -> dg.SensorResult | dg.SkipReason:
+        from labeling_assets.sync.claim_media import claimable, claimed_by, next_claim
+
+        with aperturedb.connect() as db:
+            found = claimable(db, project)
+            batch = next_claim(db, project) if found else ""
+        if not found:
+            return dg.SkipReason("ApertureDB holds no media that wait to be claimed.")
+        if any(claimed_by(busy) == project.slug for busy in in_flight(context.instance, IMPORT_JOB)):
+            return dg.SkipReason(f"{found} media wait; a claim is running.")
+        key, since = _claim_attempt(context.cursor, batch)
+        context.update_cursor(f"{batch} {since}")
+        assets = [MEDIA, key_of(project, "tasks")]
+        return dg.SensorResult(
+            run_requests=[dg.RunRequest(run_key=key, partition_key=batch, asset_selection=assets)],
+            dynamic_partitions_requests=[IMPORT_BATCH.build_add_request([batch])],
+            cursor=f"{batch} {since}",
+        )
+
+    return new_media
+
+
+def _claim_attempt(cursor: str | None, batch: str) -> tuple[str, float]:
+    """The run key of a claim, with an attempt that counts from when the batch was first asked for."""
+    asked, _, since = (cursor or "").partition(" ")
+    first = float(since) if asked == batch and since else time.time()
+    return f"{batch}:{attempt(time.time() - first)}", first
+
+
+def reconcile_schedule(project: Project, settings: Settings) -> dg.ScheduleDefinition:
+    """Compares everything of a project in full, one run a batch."""
+
+    @dg.schedule(
+        name=f"reconcile_{project.slug}",
+        job_name=sync_job_name(project),
+        cron_schedule=project.reconcile_cron,
+        default_status=dg.DefaultScheduleStatus.RUNNING
+        if settings.sensors == "on"
+        else dg.DefaultScheduleStatus.STOPPED,
+        description=f"Compares all of {project.title!r} with ApertureDB, whatever the watermarks say.",
+    )
+    def reconcile(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        made = context.instance.get_materialized_partitions(key_of(project, "tasks"))
+        batches = [batch for batch in context.instance.get_dynamic_partitions(_SET) if batch in made]
+        full = {"config": {"full": True}}
+        annotations = "__".join(key_of(project, "annotations").path)
+        run_config = {"ops": {annotations: full, annotation_checks_op(project): full}}
+        if not batches:
+            return dg.SkipReason("There are no tasks yet.")
+        return [dg.RunRequest(partition_key=batch, run_config=run_config) for batch in batches]
+
+    return reconcile

@@ -1,0 +1,181 @@
+"""Media that ApertureDB already holds become a batch: they get a GUID if they have none, and the project's mark."""
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from labeling_assets import names
+from labeling_assets.clients.aperturedb import ApertureDB, Object
+from labeling_assets.clients.constraints import Condition, all_of, any_of, equal, missing
+from labeling_assets.clients.query import Query
+from labeling_assets.errors import InputError
+from labeling_assets.identity import checked_guid, content_guid, sha256_of
+from labeling_assets.projects import Project
+from labeling_assets.sync.database import prepare_database
+from labeling_assets.sync.media_facts import media_facts
+from labeling_assets.sync.media_store import ROLE, find_media, kind_of, media_of_batch
+from labeling_assets.sync.report import IngestReport, Note, Progress
+
+_CHUNK: Final = 20  # the bytes of these are in memory at once
+_CLAIM: Final = re.compile(r"claim-(?P<slug>[a-z][a-z0-9_]*)-\d{4,}\Z")
+
+
+def claimed_by(batch: str) -> str | None:
+    """The slug of the project that claims into a batch of this name; None for batches of other origin."""
+    match = _CLAIM.match(batch)
+    return match["slug"] if match else None
+
+
+def claimable(db: ApertureDB, project: Project) -> int:
+    """How many media match the project's query and carry no mark of it. Asks ApertureDB only."""
+    condition = project.condition()
+    if condition is None:
+        return 0
+    return sum(db.count(f"Find{kind}", _unclaimed(project, kind, condition)) for kind in _kinds(project))
+
+
+def next_claim(db: ApertureDB, project: Project) -> str:
+    """The name of the next batch to claim into: numbered after the last one that exists."""
+    found = db.find("FindEntity", None, class_name=names.BATCH, properties=[names.KEY])
+    mine = [str(row[names.KEY]) for row in found if claimed_by(str(row[names.KEY])) == project.slug]
+    last = max((int(batch.rpartition("-")[2]) for batch in mine), default=0)
+    return f"claim-{project.slug}-{last + 1:04}"
+
+
+def claim_media(
+    db: ApertureDB, project: Project, *, batch: str, limit: int = 5000, progress: Progress = lambda _: None
+) -> IngestReport:
+    """Claim up to `limit` media that match the project's query into a batch.
+
+    Media keep the GUID they have; without one they get one made from their bytes. Equal bytes or GUIDs: the first
+    keeps it, later ones get `LS_duplicate_of` and no task. A GUID that cannot be one is refused by name, and its
+    medium is marked withdrawn.
+    """
+    started = time.monotonic()
+    prepare_database(db, (project.state,))
+    report = IngestReport(batch)
+    condition = equal(names.KEY, batch)
+    db.one("AddEntity", {"class": names.BATCH, "properties": {names.KEY: batch}, "if_not_found": condition})
+    claimer = _Claimer(db, project, batch, report)
+    for kind in _kinds(project):
+        for page in _pages(db, project, kind):
+            claimer.claim(kind, page)
+            progress(f"{report.rows} media claimed")
+            if report.rows >= limit:
+                break
+    report.guids = sorted(medium.guid for medium in media_of_batch(db, batch, properties=(names.GUID,)))
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _kinds(project: Project) -> list[str]:
+    return list(dict.fromkeys(kind_of(media_type) for media_type in project.media_types))
+
+
+def _unclaimed(project: Project, kind: str, condition: Condition) -> Condition:
+    """Blobs that are masks or payloads of this package are no media."""
+    parts: list[Condition] = [condition, missing(project.state)]
+    if kind == "Blob":
+        parts.append(any_of(missing(ROLE), equal(ROLE, "media")))
+    return all_of(*parts)
+
+
+Page = list[tuple[Object, bytes]]
+
+
+def _pages(db: ApertureDB, project: Project, kind: str) -> Iterator[Page]:
+    """Unclaimed media with their bytes; each page is claimed before the next one is asked for, so no offset."""
+    condition = project.condition()
+    assert condition is not None
+    while True:
+        query = Query()
+        place = query.add(
+            f"Find{kind}",
+            {
+                "constraints": _unclaimed(project, kind, condition),
+                "results": {"list": [names.GUID, "LS_sha256"]},
+                "uniqueids": True,
+                "blobs": True,
+                "limit": _CHUNK,
+            },
+        )
+        reply = db.run(query)
+        if not reply.objects(place):
+            return
+        yield [(found, reply.blobs[found["_blob_index"]]) for found in reply.objects(place)]
+
+
+class _Claimer:
+    def __init__(self, db: ApertureDB, project: Project, batch: str, report: IngestReport) -> None:
+        self._db, self._project, self._batch, self._report = db, project, batch, report
+
+    def claim(self, kind: str, page: Sequence[tuple[Object, bytes]]) -> None:
+        query = Query()
+        source = query.reference()
+        condition = equal(names.KEY, self._batch)
+        query.add("FindEntity", {"_ref": source, "with_class": names.BATCH, "constraints": condition})
+        taken: dict[str, str] = {}  # guid or sha256 -> guid, of this page
+        for found, data in page:
+            self._report.rows += 1
+            self._claim_one(query, source, kind, found, data, taken)
+        self._db.run(query)
+
+    def _claim_one(
+        self, query: Query, source: int, kind: str, found: Object, data: bytes, taken: dict[str, str]
+    ) -> None:
+        unique = str(found["_uniqueid"])
+        try:
+            facts = media_facts(data, f"{kind} {unique}")
+            sha256 = sha256_of(data)
+            guid = self._guid(found, sha256)
+        except InputError as error:
+            self._report.failed.append(Note(f"{kind} {unique}", str(error)))
+            self._update(query, kind, unique, {self._project.state: "withdrawn"})
+            return
+        first = taken.get(guid) or taken.get(sha256) or self._held(guid, sha256, unique)
+        if first is not None:
+            self._report.duplicates.append(Note(f"{kind} {unique}", f"same GUID or bytes as medium {first}; no task"))
+            marks = {self._project.state: "withdrawn", "LS_duplicate_of": first}
+            self._update(query, kind, unique, marks)
+            return
+        taken[guid] = taken[sha256] = guid
+        properties: dict[str, Any] = {names.GUID: guid, "LS_sha256": sha256, "LS_media_type": facts.media_type}
+        properties |= {ROLE: "media", "LS_mime_type": facts.mime_type, "LS_size_bytes": len(data)}
+        if facts.width is not None:
+            properties |= {"LS_width": facts.width, "LS_height": facts.height, "LS_orientation": facts.orientation}
+        wanted = facts.media_type in self._project.media_types
+        properties[self._project.state] = "new" if wanted else "withdrawn"
+        reference = self._update(query, kind, unique, properties)
+        key = f"{self._batch}|{guid}|{unique}"
+        query.connect(names.BATCH_MEDIA, key, source=source, destination=reference, LS_batch=self._batch)
+        self._report.known += 1
+        self._report.media_types[facts.media_type] = self._report.media_types.get(facts.media_type, 0) + 1
+
+    def _guid(self, found: Object, sha256: str) -> str:
+        held = found.get(names.GUID)
+        if held is None:
+            if self._project.guid == "property":
+                raise InputError(
+                    f"it has no property {names.GUID!r}, and the GUID is to come from there (guid: property)."
+                )
+            return content_guid(sha256)
+        if not isinstance(held, str):
+            raise InputError(f"its property {names.GUID!r} is {held!r}, not a string: store GUIDs as strings.")
+        return checked_guid(held)
+
+    def _held(self, guid: str, sha256: str, unique: str) -> str | None:
+        """The GUID of another medium that has this GUID or these bytes already."""
+        condition = any_of(equal(names.GUID, guid), equal("LS_sha256", sha256))
+        wanted = (names.GUID, "_uniqueid", "LS_duplicate_of", self._project.state)
+        for medium in find_media(self._db, condition, wanted):
+            marked = medium.properties.get(self._project.state) is not None
+            if marked and medium.properties.get("_uniqueid") != unique and not medium.properties.get("LS_duplicate_of"):
+                return medium.guid
+        return None
+
+    def _update(self, query: Query, kind: str, unique: str, properties: dict[str, Any]) -> int:
+        reference = query.reference()
+        query.add(f"Find{kind}", {"_ref": reference, "constraints": equal("_uniqueid", unique), "blobs": False})
+        query.add(f"Update{kind}", {"ref": reference, "properties": properties})
+        return reference

@@ -146,7 +146,9 @@ def changed_annotations_sensor(project: Project, settings: Settings) -> dg.Senso
             if record is None:
                 return dg.SkipReason(f"{project.title!r} has no tasks yet.")
             states = load_states(db, record.key)
-            cursor = observe(db, ls, record, states, cursor=Cursor.load(context.cursor), now=now)
+            cursor = Cursor.load(context.cursor)
+            unsynced = _unsynced(context.instance, project)
+            cursor = observe(db, ls, record, states, cursor=cursor, unsynced=unsynced, now=now)
         cursor, requests = plan(
             cursor,
             finished={batch: _synced_at(context.instance, project, batch) for batch in cursor.pending},
@@ -164,6 +166,12 @@ def changed_annotations_sensor(project: Project, settings: Settings) -> dg.Senso
         return dg.SensorResult(run_requests=runs, cursor=cursor.dump())
 
     return changed_annotations
+
+
+def _unsynced(instance: dg.DagsterInstance, project: Project) -> set[str]:
+    """Batches that have tasks and were never synced, as Dagster knows."""
+    made = instance.get_materialized_partitions(key_of(project, "tasks"))
+    return made - instance.get_materialized_partitions(key_of(project, "annotations"))
 
 
 def _synced_at(instance: dg.DagsterInstance, project: Project, batch: str) -> float:

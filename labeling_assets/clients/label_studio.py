@@ -245,14 +245,19 @@ class LabelStudio:
         return by_id(self._first_page(project_id, page_size, include), filters)
 
     def iterate_changed(
-        self, project_id: int, since: datetime | None, extra_filters: Sequence[Filter] = (), page_size: int = 200
+        self,
+        project_id: int,
+        since: datetime | None,
+        extra_filters: Sequence[Filter] = (),
+        page_size: int = 200,
+        include: Sequence[str] = SYNC_FIELDS,
     ) -> Iterator[Task]:
         """Tasks with `updated_at` of `since` or later (None: all), in that order, with all their annotations.
 
         Create, update, delete and skip of an annotation move `updated_at` of its task. A task that changes while
         this runs may come twice. Deleted tasks do not come. One request for each page, one if nothing changed.
         """
-        return by_update(self._first_page(project_id, page_size, SYNC_FIELDS), since, extra_filters)
+        return by_update(self._first_page(project_id, page_size, include), since, extra_filters)
 
     def _first_page(self, project_id: int, page_size: int, include: Sequence[str]) -> FirstPage:
         def first_page(filters: Sequence[Filter], ordering: str) -> TaskPage:

@@ -38,10 +38,12 @@ class Cursor:
     """What the sensor remembers; losing it costs one slower look, never a change.
 
     `since` is the newest `updated_at` seen, `digests` batch -> digest of its tasks in the overlap window before it.
+    `stored` is the newest watermark that ApertureDB had: if it has an older one, the database was restored.
     """
 
     project: str = ""
     since: str = ""
+    stored: str = ""
     window_total: int = -1
     tasks: int = -1
     digests: Mapping[str, str] = field(default_factory=dict)
@@ -53,6 +55,7 @@ class Cursor:
             "v": _VERSION,
             "project": self.project,
             "since": self.since,
+            "stored": self.stored,
             "window_total": self.window_total,
             "tasks": self.tasks,
             "digests": dict(self.digests),
@@ -71,6 +74,7 @@ class Cursor:
             return cls(
                 project=str(values["project"]),
                 since=str(values["since"]),
+                stored=str(values["stored"]),
                 window_total=int(values["window_total"]),
                 tasks=int(values["tasks"]),
                 digests={str(k): str(v) for k, v in values["digests"].items()},
@@ -87,20 +91,23 @@ def observe(
     states: Mapping[str, SyncState],
     *,
     cursor: Cursor,
+    unsynced: Iterable[str] = (),
     now: float,
 ) -> Cursor:
     """Look for changes and return the new cursor; two requests when there are none.
 
-    A batch is pending when one of its tasks changed after the last look, when it was never synced, or when tasks
-    of it came or went.
+    A batch is pending when one of its tasks changed after the last look, when tasks of it came or went, or when it
+    is in `unsynced`: it has tasks, and Dagster never synced it.
     """
     current = checked_project(ls, record)
-    if cursor.project != record.created_at:
-        cursor = replace(_restarted(states), project=record.created_at)
+    stored = max((state.watermark for state in states.values()), default="")
+    if cursor.project != record.created_at or stored < cursor.stored:
+        cursor = replace(_restarted(states), project=record.created_at, pending=cursor.pending)
+    cursor = replace(cursor, stored=stored)
     start = parse_time(cursor.since) - OVERLAP if cursor.since else None
     probe = ls.newest_change(record.project_id, [updated_since(start)] if start else [])
     newest = format_time(probe.newest_updated_at) if probe.newest_updated_at else ""
-    changed: set[str] = set()
+    changed = {batch for batch in unsynced if batch not in cursor.pending}
     if (newest, probe.total) != (cursor.since, cursor.window_total):
         rows = _rows(ls, record, start)
         changed |= _changed_batches(rows, cursor)
@@ -126,7 +133,7 @@ Row = tuple[int, str, str]  # task id, updated_at, batch
 
 
 def _rows(ls: LabelStudio, record: ProjectRecord, start: Any) -> list[Row]:
-    tasks = ls.iterate_changed(record.project_id, start)
+    tasks = ls.iterate_changed(record.project_id, start, page_size=500, include=("id", "updated_at", "data"))
     return [
         (int(task["id"]), format_time(parse_time(task["updated_at"])), str(task["data"].get("import_batch") or ""))
         for task in tasks

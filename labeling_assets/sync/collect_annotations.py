@@ -10,7 +10,7 @@ from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.clients.constraints import all_of, equal, not_equal
 from labeling_assets.clients.label_studio import LabelStudio
-from labeling_assets.clients.label_studio_query import Filter, format_time, in_batch, parse_time, updated_since
+from labeling_assets.clients.label_studio_query import format_time, in_batch, parse_time, updated_since
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import DataError, TransientError
 from labeling_assets.mapping.annotation import MappedAnnotation, map_annotation
@@ -136,8 +136,7 @@ class _Collector:
             self._seen[int(task["id"])] = format_time(parse_time(task["updated_at"]))
             yield task
         if retry:
-            chosen = Filter("id", "in_list", "List", [str(task) for task in retry])
-            for task in self._ls.iterate_by_id(self._record.project_id, [chosen]):
+            for task in self._ls.tasks_by_id(self._record.project_id, retry):
                 if task["data"].get("import_batch") == self._batch:
                     yield task
 

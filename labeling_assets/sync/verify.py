@@ -130,10 +130,8 @@ def verify_annotations(
     if state.touched_since and not full:
         filters.append(updated_since(parse_time(state.touched_since)))
     tasks = {int(task["id"]): task for task in ls.iterate_by_id(record.project_id, filters)}
-    suspects = [str(task) for task in state.quarantined if task not in tasks]
-    if suspects:
-        chosen = Filter("id", "in_list", "List", suspects)
-        tasks |= {int(task["id"]): task for task in ls.iterate_by_id(record.project_id, [chosen])}
+    suspects = [task for task in state.quarantined if task not in tasks]
+    tasks |= {int(task["id"]): task for task in ls.tasks_by_id(record.project_id, suspects)}
     outcomes = AnnotationOutcomes()
     _verify_identity(db, record, tasks, outcomes)
     _verify_regions(db, record, LabelConfig.parse(project.label_config()), tasks, outcomes)

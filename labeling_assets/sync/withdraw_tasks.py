@@ -8,7 +8,7 @@ from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB, Object
 from labeling_assets.clients.constraints import all_of, equal, not_equal
 from labeling_assets.clients.label_studio import LabelStudio
-from labeling_assets.clients.label_studio_query import Filter, in_batch
+from labeling_assets.clients.label_studio_query import in_batch
 from labeling_assets.clients.query import Query
 from labeling_assets.projects import Project
 from labeling_assets.sync.labeling_project import ProjectRecord
@@ -56,11 +56,9 @@ _IDS_ONLY: Final[dict[str, Any]] = {"include": ("id",), "page_size": 1000}
 
 def _elsewhere(ls: LabelStudio, record: ProjectRecord, batch: str, task_ids: Iterable[int]) -> dict[int, str]:
     found: dict[int, str] = {}
-    for chunk in chunks([str(task) for task in task_ids], 100):
-        chosen = Filter("id", "in_list", "List", chunk)
-        for task in ls.iterate_by_id(record.project_id, [chosen], include=("id", "data")):
-            other = task["data"].get("import_batch")
-            found[int(task["id"])] = f"its data.import_batch was changed from {batch!r} to {other!r}"
+    for task in ls.tasks_by_id(record.project_id, task_ids):
+        other = task["data"].get("import_batch")
+        found[int(task["id"])] = f"its data.import_batch was changed from {batch!r} to {other!r}"
     return found
 
 

@@ -42,7 +42,6 @@ class Project(BaseModel):
     label_config_changes: Literal["refuse", "allow"] = Field(
         "refuse", description="Whether a change that drops labels in use may be applied."
     )
-    allow_deletions: bool = Field(False, description="Delete instead of tombstones.")
     poll_seconds: int = Field(30, ge=5, description="How often the sensors look.")
     min_interval_seconds: int = Field(30, ge=0, description="Quiet time before changed annotations are fetched.")
     max_lag_seconds: int = Field(600, ge=0, description="Fetch changed annotations after this time in any case.")

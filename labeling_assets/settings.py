@@ -66,11 +66,11 @@ class Settings(BaseSettings):
     )
     gateway_url: str | None = Field(None, description="Where browsers reach the media gateway.")
     gateway_origins: tuple[str, ...] = Field(
-        (), description="Origins that may load media (CORS). Empty: the origin of Label Studio."
+        (), description="Origins that may load media (CORS), a JSON list. Empty: the origin of Label Studio."
     )
     link_keys: dict[str, SecretStr] = Field(
         default_factory=dict,
-        description="Key id -> secret of media links. Empty: a key made in the home folder.",
+        description="Key id -> secret of media links, a JSON object. Empty: a key made in the home folder.",
     )
     link_signing_key: str | None = Field(None, description="Id of the link key that signs; default: the last one.")
     media_size_limit_mb: float = Field(200, gt=0, le=1900, description="Largest medium that is stored, in MB.")

@@ -90,6 +90,12 @@ def build_dataset(db: ApertureDB, project: Project, *, batch: str, folder: Path)
     )
 
 
+def columns() -> dict[str, str]:
+    """Column -> pandas type, in order; docs/dataset.md says what they mean."""
+    types = {name: kind for name, (_, kind) in _COLUMNS.items()}
+    return types | {f"{name}_px": kind for name, kind in _PIXELS.items()} | {"polygon_px": "string"}
+
+
 def current_labels(db: ApertureDB, project: Project, batch: str) -> "pd.DataFrame":
     """The table of `build_dataset`, columns as in docs/dataset.md; without rows if nothing is labelled."""
     import pandas as pd
@@ -97,8 +103,7 @@ def current_labels(db: ApertureDB, project: Project, batch: str) -> "pd.DataFram
     rows = sorted(
         _rows(db, project, batch), key=lambda row: [str(row[k]) for k in ("media_guid", "annotation_guid", "region_id")]
     )
-    types = {name: kind for name, (_, kind) in _COLUMNS.items()}
-    types |= {f"{name}_px": kind for name, kind in _PIXELS.items()} | {"polygon_px": "string"}
+    types = columns()
     return pd.DataFrame(rows, columns=list(types)).astype(types)
 
 

@@ -1,0 +1,69 @@
+"""What users read is true: every command, asset, setting and column is documented."""
+
+import importlib.util
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from labeling_assets.cli import main
+from labeling_assets.sync.build_dataset import columns
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def _generator():
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", ["settings.md", "projects.md"])
+def test_generated_pages_are_up_to_date(page: str) -> None:
+    """`uv run python docs/generate.py` writes them."""
+    assert (ROOT / "docs" / page).read_text(encoding="utf-8") == _generator().PAGES[page]()
+
+
+def _commands() -> list[str]:
+    found = []
+    for name, command in main.commands.items():
+        below = getattr(command, "commands", {})
+        found += [f"{name} {sub}" for sub in below] or [name]
+    return found
+
+
+@pytest.mark.parametrize("command", _commands())
+def test_every_command_is_in_the_readme(command: str) -> None:
+    assert f"`labeling-assets {command}" in README
+
+
+@pytest.mark.parametrize("asset", ["media", "tasks", "annotations", "dataset"])
+def test_every_asset_is_in_the_readme(asset: str) -> None:
+    assert f"{asset}[batch]" in README
+
+
+def test_every_dataset_column_is_documented() -> None:
+    page = (ROOT / "docs" / "dataset.md").read_text(encoding="utf-8")
+    assert [name for name in columns() if f"`{name}`" not in page] == []
+
+
+def test_links_between_pages_exist() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8"))]
+    assert [str(link) for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    assert "\nuv run pytest\n" in README
+    assert "\nuv run pytest\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_every_version_is_pinned() -> None:
+    """Each direct dependency has an exact version among the constraints."""
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    pinned = {re.split(r"[=\[;]", line)[0].lower() for line in config["tool"]["uv"]["constraint-dependencies"]}
+    wanted = config["project"]["dependencies"] + config["dependency-groups"]["dev"]
+    assert [name for name in (re.split(r"[><=\[;]", line)[0].lower() for line in wanted) if name not in pinned] == []

@@ -1,0 +1,141 @@
+"""Running queries: JSON in, JSON out, one transaction each. Knows nothing of sockets."""
+
+import json
+import logging
+import sqlite3
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from labeling_assets.local_aperturedb import messages
+from labeling_assets.local_aperturedb.arguments import Arguments, check_arguments, shown
+from labeling_assets.local_aperturedb.commands import COMMANDS, UNSUPPORTED
+from labeling_assets.local_aperturedb.commands.registry import Answer, Command
+from labeling_assets.local_aperturedb.errors import ERROR, NOT_UNIQUE, QueryError
+from labeling_assets.local_aperturedb.run import Run, answer_too_large
+from labeling_assets.local_aperturedb.session import REJECTION, Sessions
+from labeling_assets.local_aperturedb.store import Store, Transaction
+from labeling_assets.local_aperturedb.wire import Message
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One command of a query, its arguments checked."""
+
+    place: str
+    command: Command
+    arguments: Arguments
+
+
+class Engine:
+    """`answer_limit` is in bytes."""
+
+    def __init__(self, store: Store, sessions: Sessions, *, answer_limit: int) -> None:
+        self._store = store
+        self._sessions = sessions
+        self._answer_limit = answer_limit
+
+    def answer(self, request: Message) -> Message:
+        """Never raises: what goes wrong is one object instead of the array of answers."""
+        try:
+            return self._answer(request)
+        except QueryError as error:
+            return failure(error)
+        except (sqlite3.Error, OSError) as error:  # a full disk, mostly
+            _LOG.exception("the storage refused a query")
+            return failure(QueryError(messages.STORAGE.format(reason=error)))
+        except Exception:  # noqa: BLE001  # our bug, which must not take the server down
+            _LOG.exception("a query failed inside the server")
+            return failure(QueryError(messages.INTERNAL))
+
+    def _answer(self, request: Message) -> Message:
+        commands = _parse(request.json)
+        names = [next(iter(command)) for command in commands]
+        logins = [name for name in names if self._sessions.handles(name)]
+        if logins and len(commands) > 1:
+            raise QueryError(messages.LOGIN_ALONE.format(command=logins[0]))
+        if logins:
+            (name,) = logins
+            return Message(_dump([{name: self._sessions.answer(name, commands[0][name])}]))
+        if not self._sessions.is_valid(request.token):
+            return Message(_dump(REJECTION))
+        steps = [_check(number, command) for number, command in enumerate(commands, start=1)]
+        expected = sum(step.command.blobs for step in steps)
+        if expected != len(request.blobs):
+            text = messages.BLOB_COUNT.format(expected=expected, received=len(request.blobs))
+            raise QueryError(text)
+        return self._run(steps, request.blobs)
+
+    def _run(self, steps: list[_Step], blobs: list[bytes]) -> Message:
+        writes = any(step.command.writes for step in steps)
+        with self._store.writing() if writes else self._store.reading() as transaction:
+            return self._run_steps(transaction, steps, blobs)
+
+    def _run_steps(self, transaction: Transaction, steps: list[_Step], blobs: list[bytes]) -> Message:
+        run = Run(transaction, iter(blobs), self._answer_limit)
+        answers: list[Answer] = []
+        for step in steps:
+            try:
+                answers.append({step.command.name: step.command.run(run, step.arguments)})
+            except QueryError as error:
+                # The real text for "not unique" has no name of a command in it.
+                named = error if error.status == NOT_UNIQUE else error.inside(step.command.name)
+                raise named.inside(step.place) from error
+        text = _dump(answers)
+        if len(text) + run.blob_bytes > self._answer_limit:
+            raise answer_too_large(self._answer_limit)
+        return Message(text, run.blobs_out)
+
+
+def failure(error: QueryError) -> Message:
+    return Message(_dump({"info": error.info, "status": error.status}))
+
+
+def _parse(text: str) -> list[dict[str, Any]]:
+    try:
+        query = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
+    except (ValueError, RecursionError) as error:
+        raise QueryError(messages.MALFORMED_JSON.format(reason=error), ERROR) from error
+    if not isinstance(query, list):
+        raise QueryError(messages.NOT_A_QUERY.format(got=shown(query)))
+    if not query:
+        raise QueryError(messages.EMPTY_QUERY)
+    for number, command in enumerate(query, start=1):
+        if not isinstance(command, dict) or len(command) != 1:
+            raise QueryError(messages.NOT_A_COMMAND.format(got=shown(command))).inside(_place(number))
+    return query
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    parsed = dict(pairs)
+    if len(parsed) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f'the key "{twice}" is given twice')
+    return parsed
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _check(number: int, given: dict[str, Any]) -> _Step:
+    ((name, arguments),) = given.items()
+    place = _place(number)
+    command = COMMANDS.get(name)
+    if command is None:
+        text = messages.UNSUPPORTED_COMMAND if name in UNSUPPORTED else messages.UNKNOWN_COMMAND
+        raise QueryError(text.format(command=name)).inside(place)
+    try:
+        return _Step(place, command, check_arguments(arguments, command.parameters))
+    except QueryError as error:
+        raise error.inside(name).inside(place) from error
+
+
+def _place(number: int) -> str:
+    return f"JSON Command {number}"
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,104 @@
+"""What Label Studio and ApertureDB hold of one batch, counted in the live systems, without asking the pipeline."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from labeling_assets import names
+from labeling_assets.clients.aperturedb import ApertureDB
+from labeling_assets.clients.constraints import Condition, all_of, equal, missing, not_equal, present
+from labeling_assets.clients.label_studio import LabelStudio
+from labeling_assets.clients.query import Query
+
+# id of an annotation -> its content, as text that is equal if and only if the content is
+Contents = dict[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelStudioTally:
+    """One batch in Label Studio; `regions` are the distinct ids in annotations that are not skipped."""
+
+    tasks: int
+    skipped: int
+    regions: int
+    contents: Contents
+
+    @property
+    def annotations(self) -> int:
+        """Annotations that exist, skipped ones included."""
+        return len(self.contents)
+
+
+@dataclass(frozen=True, slots=True)
+class ApertureDBTally:
+    """One batch in ApertureDB; `deleted` counts tombstones, which `contents` leaves out."""
+
+    media: int
+    tasks: int
+    deleted: int
+    boxes: int
+    polygons: int
+    other_regions: int
+    contents: Contents
+
+    @property
+    def annotations(self) -> int:
+        """Annotations that are current, skipped ones included."""
+        return len(self.contents)
+
+    @property
+    def regions(self) -> int:
+        """Regions of every kind, derived boxes left out."""
+        return self.boxes + self.polygons + self.other_regions
+
+
+def count_label_studio(label_studio: LabelStudio, project_id: int, batch: str) -> LabelStudioTally:
+    """Read every task of the batch."""
+    tasks = [task for task in label_studio.iterate_by_id(project_id) if task["data"].get("import_batch") == batch]
+    annotations = [annotation for task in tasks for annotation in task["annotations"]]
+    current = [annotation for annotation in annotations if not annotation["was_cancelled"]]
+    return LabelStudioTally(
+        tasks=len(tasks),
+        skipped=len(annotations) - len(current),
+        regions=sum(len({item["id"] for item in annotation["result"]}) for annotation in current),
+        contents={annotation["id"]: _content(annotation) for annotation in annotations},
+    )
+
+
+def count_aperturedb(db: ApertureDB, project: str, batch: str) -> ApertureDBTally:
+    """Count by the properties that users search by."""
+    mine = (equal("LS_project", project), equal("LS_batch", batch))
+    rows = db.find(
+        "FindEntity",
+        all_of(*mine, missing("LS_deleted_at")),
+        class_name=names.ANNOTATION,
+        properties=["LS_id", "LS_data"],
+    )
+    return ApertureDBTally(
+        media=_media(db, batch),
+        tasks=_entities(db, names.TASK, all_of(*mine)),
+        deleted=_entities(db, names.ANNOTATION, all_of(*mine, present("LS_deleted_at"))),
+        boxes=db.count("FindBoundingBox", all_of(*mine, not_equal("LS_derived", True))),
+        polygons=db.count("FindPolygon", all_of(*mine)),
+        other_regions=_entities(db, names.REGION, all_of(*mine)),
+        contents={int(row["LS_id"]): _content(json.loads(row["LS_data"])) for row in rows},
+    )
+
+
+def _content(annotation: Mapping[str, Any]) -> str:
+    return json.dumps([annotation["result"], bool(annotation["was_cancelled"])], sort_keys=True)
+
+
+def _entities(db: ApertureDB, class_name: str, condition: Condition) -> int:
+    return db.count("FindEntity", condition, class_name=class_name)
+
+
+def _media(db: ApertureDB, batch: str) -> int:
+    """Images that the batch is connected to."""
+    query = Query()
+    reference = query.reference()
+    query.add("FindEntity", {"_ref": reference, "with_class": names.BATCH, "constraints": equal(names.KEY, batch)})
+    connected = {"ref": reference, "connection_class": names.BATCH_MEDIA}
+    place = query.add("FindImage", {"is_connected_to": connected, "blobs": False, "results": {"count": True}})
+    return db.run(query).count(place)

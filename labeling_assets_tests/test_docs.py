@@ -21,7 +21,7 @@ def _generator():
     return module
 
 
-@pytest.mark.parametrize("page", ["settings.md", "projects.md"])
+@pytest.mark.parametrize("page", ["settings.md", "projects.md", "local_aperturedb.md"])
 def test_generated_pages_are_up_to_date(page: str) -> None:
     """`uv run python docs/generate.py` writes them."""
     assert (ROOT / "docs" / page).read_text(encoding="utf-8") == _generator().PAGES[page]()

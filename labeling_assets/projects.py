@@ -111,7 +111,10 @@ def load_project(folder: Path) -> Project:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         if not isinstance(values, dict):
             raise ConfigurationError(f"{path} must hold names and values, not {type(values).__name__}.")
-        return Project(slug=folder.name, folder=folder, **{"title": folder.name, **values})
+        own = {"slug", "folder"} & values.keys()
+        if own:
+            raise ConfigurationError(f"{path} is wrong: {own.pop()} follows from the folder's name; remove it.")
+        return Project.model_validate({"title": folder.name, **values, "slug": folder.name, "folder": folder})
     except FileNotFoundError as error:
         raise ConfigurationError(f"{path} is missing; an empty file is enough.") from error
     except yaml.YAMLError as error:

@@ -20,6 +20,7 @@ from labeling_assets.clients.query import Body, Query
 from labeling_assets.errors import ConfigurationError, RefusedError, TransientError
 
 Object = dict[str, Any]
+RawQuery = list[dict[str, Body]] | str  # commands, or their JSON as text
 _EXISTS = 2  # status of a conditional add that found its object
 
 
@@ -148,7 +149,20 @@ class ApertureDB:
         """GetStatus: proves address, credentials and that the server answers."""
         return self.one("GetStatus", {})
 
-    def _send(self, commands: list[dict[str, Body]], blobs: Sequence[bytes]) -> tuple[Any, Sequence[bytes]]:
+    def ask(self, commands: RawQuery, blobs: Sequence[bytes] = (), *, logged_in: bool = True) -> Any:
+        """Send a query exactly as it is; the answer as it came, also a refusal, without its blobs."""
+        if logged_in:
+            return self._send(commands, blobs)[0]
+        stranger = type(self._root)(config=self._root.config)
+        stranger.should_authenticate = False
+        try:
+            return stranger.query(commands, list(blobs))[0]
+        except Exception as error:  # as in _send
+            raise _translated(self.address, error) from error
+        finally:
+            stranger.close()
+
+    def _send(self, commands: RawQuery, blobs: Sequence[bytes]) -> tuple[Any, Sequence[bytes]]:
         connector = getattr(self._local, "connector", None)
         if connector is None:
             connector = self._local.connector = self._root.clone()

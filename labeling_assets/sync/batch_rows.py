@@ -109,6 +109,8 @@ def _row(manifest: Path, number: int, record: dict[str, str]) -> Row:
             f"{manifest}, row {number}: it does not have as many cells as the header has columns. "
             "Put quotes around values with commas."
         )
+    if any("\0" in value for value in record.values()):
+        raise InputError(f"{manifest}, row {number}: there is a NUL character in it. Save the file as plain text.")
     columns = {key: value for key, value in record.items() if key not in ("path", "url") and value != ""}
     local, url = (record.get("path") or "").strip(), (record.get("url") or "").strip()
     if bool(local) == bool(url):

@@ -63,8 +63,12 @@ def claim_media(
             claimer.claim(kind, page)
             progress(f"{report.rows} media claimed")
             if report.rows >= limit:
-                break
-    report.guids = sorted(medium.guid for medium in media_of_batch(db, batch, properties=(names.GUID,)))
+                return _finished(db, report, started)
+    return _finished(db, report, started)
+
+
+def _finished(db: ApertureDB, report: IngestReport, started: float) -> IngestReport:
+    report.guids = sorted(medium.guid for medium in media_of_batch(db, report.batch, properties=(names.GUID,)))
     report.seconds = time.monotonic() - started
     return report
 
@@ -167,10 +171,10 @@ class _Claimer:
     def _held(self, guid: str, sha256: str, unique: str) -> str | None:
         """The GUID of another medium that has this GUID or these bytes already."""
         condition = any_of(equal(names.GUID, guid), equal("LS_sha256", sha256))
-        wanted = (names.GUID, "_uniqueid", "LS_duplicate_of", self._project.state)
+        wanted = (names.GUID, "_uniqueid", "LS_duplicate_of", ROLE)
         for medium in find_media(self._db, condition, wanted):
-            marked = medium.properties.get(self._project.state) is not None
-            if marked and medium.properties.get("_uniqueid") != unique and not medium.properties.get("LS_duplicate_of"):
+            ours = medium.properties.get(ROLE) == "media"  # of any project or batch; else its turn is still to come
+            if ours and medium.properties.get("_uniqueid") != unique and not medium.properties.get("LS_duplicate_of"):
                 return medium.guid
         return None
 

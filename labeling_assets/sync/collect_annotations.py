@@ -2,13 +2,13 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
-from labeling_assets.clients.constraints import all_of, equal, not_equal
+from labeling_assets.clients.constraints import Condition, all_of, equal, not_equal
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.clients.label_studio_query import format_time, in_batch, parse_time, updated_since
 from labeling_assets.clients.query import Query
@@ -25,12 +25,13 @@ from labeling_assets.sync.resolve_tasks import ResolvedTask, created_task_guid, 
 from labeling_assets.sync.stored_annotations import (
     StoredAnnotation,
     TaskChange,
-    annotations_of_tasks,
+    annotations_by_guid,
     old_versions,
+    stored_for,
     task_change,
 )
 from labeling_assets.sync.watermark import SyncState, load_state
-from labeling_assets.sync.withdraw_tasks import withdraw_missing
+from labeling_assets.sync.withdraw_tasks import missing_tasks, twins_of, withdraw_tasks
 from labeling_assets.sync.write_annotation import AnnotationWriter, TaskContext
 
 _CHUNK: Final = 100  # tasks in one query to ApertureDB
@@ -67,7 +68,8 @@ def collect_annotations(
         prepare_database(db, (project.state,))
         with lease(db, record.sync_key(batch)) as held:
             collector = _Collector(db, ls, project, record, report, held=held, batch=batch, run_id=run_id)
-            state = collector.run(load_state(db, record.sync_key(batch)), full=full, progress=progress)
+            state = load_state(db, record.sync_key(batch))
+            state = collector.run(state, full=full, task_number=current.task_number, progress=progress)
     report.watermark = state.watermark
     report.quarantined = [Note(str(task), why) for task, why in sorted(state.quarantined.items())]
     report.requests = ls.request_count - requests
@@ -84,11 +86,15 @@ def _idle(
     filters = [in_batch(batch)] if state.since is None else [in_batch(batch), updated_since(state.since)]
     if not state.matches(ls.newest_change(record.project_id, filters)):
         return False
-    known = all_of(equal("LS_project", record.slug), not_equal("LS_state", "withdrawn"))
-    if db.count("FindEntity", known, class_name=names.TASK) == task_number:
+    if _live_tasks(db, record) + state.others == task_number:
         return True
-    here = db.count("FindEntity", all_of(known, equal("LS_batch", batch)), class_name=names.TASK)
+    here = _live_tasks(db, record, equal("LS_batch", batch))
     return ls.count_tasks(record.project_id, [in_batch(batch)]) == here
+
+
+def _live_tasks(db: ApertureDB, record: ProjectRecord, *conditions: Condition) -> int:
+    live = all_of(equal("LS_project", record.slug), not_equal("LS_state", "withdrawn"), *conditions)
+    return db.count("FindEntity", live, class_name=names.TASK)
 
 
 class _Collector:
@@ -111,44 +117,64 @@ class _Collector:
         self._annotators = ls.users()
         self._seen: dict[int, str] = {}
 
-    def run(self, state: SyncState, *, full: bool, progress: Progress) -> SyncState:
+    def run(self, state: SyncState, *, full: bool, task_number: int, progress: Progress) -> SyncState:
         since = None if full else state.since
         retry = sorted(state.quarantined)
-        state = replace(state, touched_since=format_time(since) if since else "")
+        if state.window_total >= 0 or since is None:
+            # Else the last run was killed: what it touched is to be checked together with what this one touches.
+            state = replace(state, touched_since=format_time(since) if since else "")
         for chunk in _chunked(self._changed(since, retry)):
             state = self._sync(chunk, state)
             progress(f"{self._report.tasks_read} tasks read")
-        gone, moved = withdraw_missing(
-            self._db, self._ls, self._project, self._record, batch=self._batch, held=self._held, run_id=self._run_id
-        )
-        self._report.tasks_withdrawn, self._report.deleted = gone.tasks, self._report.deleted + gone.annotations
-        kept = {task: why for task, why in state.quarantined.items() if task not in gone.task_ids}
-        state = replace(state, quarantined={**kept, **moved}).closed(self._seen)
+        state = self._withdraw(state, full=full)
+        others = max(0, task_number - _live_tasks(self._db, self._record))
+        state = replace(state, others=others).closed(self._seen)
         query = Query()
         state.save(query)
         renewal = self._held.renew(query)
         self._held.held(self._db.run(query).count(renewal))
         return state
 
+    def _withdraw(self, state: SyncState, *, full: bool) -> SyncState:
+        """Tasks that Label Studio no longer has. Annotations that moved to a twin are written there first."""
+        missing = missing_tasks(self._db, self._ls, self._record, batch=self._batch, full=full)
+        twins = twins_of(self._ls, self._record, missing)
+        for chunk in _chunked(self._by_id(twins)):
+            state = self._sync(chunk, state)
+        self._report.tasks_withdrawn = len(missing.gone)
+        self._report.deleted += withdraw_tasks(
+            self._db,
+            self._project,
+            self._record,
+            missing.gone,
+            shown=set(twins.values()),
+            held=self._held,
+            run_id=self._run_id,
+        )
+        kept = {task: why for task, why in state.quarantined.items() if task not in missing.task_ids}
+        return replace(state, quarantined={**kept, **missing.moved})
+
     def _changed(self, since: Any, retry: Sequence[int]) -> Iterator[Mapping[str, Any]]:
         """Changed tasks in the order of their times, which move the watermark; then quarantined ones, which do not."""
         for task in self._ls.iterate_changed(self._record.project_id, since, [in_batch(self._batch)]):
             self._seen[int(task["id"])] = format_time(parse_time(task["updated_at"]))
             yield task
-        if retry:
-            for task in self._ls.tasks_by_id(self._record.project_id, retry):
-                if task["data"].get("import_batch") == self._batch:
-                    yield task
+        yield from self._by_id(retry)
+
+    def _by_id(self, task_ids: Iterable[int]) -> Iterator[Mapping[str, Any]]:
+        """Those of the tasks that stand in this batch."""
+        for task in self._ls.tasks_by_id(self._record.project_id, task_ids):
+            if task["data"].get("import_batch") == self._batch:
+                yield task
 
     def _sync(self, tasks: Sequence[Mapping[str, Any]], state: SyncState) -> SyncState:
         newest: dict[int, Mapping[str, Any]] = {int(task["id"]): task for task in tasks}
         resolved, unclear = resolve_tasks(self._db, self._record, list(newest.values()))
-        stored = annotations_of_tasks(self._db, self._record, newest)
+        shown = {int(task.raw["id"]): (task.guid, task.raw.get("annotations") or ()) for task in resolved}
+        stored = stored_for(self._db, self._record, shown)
         changes = {
-            int(task.raw["id"]): task_change(
-                self._record, task.raw.get("annotations") or (), stored.get(int(task.raw["id"]), {})
-            )
-            for task in resolved
+            task: task_change(self._record, annotations, stored[task], task_id=task)
+            for task, (_, annotations) in shown.items()
         }
         read_again = {int(task.raw["id"]) for task in resolved}
         kept = {task: why for task, why in state.quarantined.items() if task not in read_again}
@@ -166,10 +192,11 @@ class _Collector:
         state.save(query)
         renewal = self._held.renew(query)
         reply = self._db.run(query)
+        suspects = [written for place, written in writer.updates.items() if reply.count(place) != 1]
+        suspects += [written for place, written in writer.creates.items() if reply.existed(place)]
+        if suspects:
+            self._check_overtaken(dict(suspects))
         self._held.held(reply.count(renewal))
-        overtaken = [guid for place, guid in writer.updates.items() if reply.count(place) != 1]
-        if overtaken:
-            self._invalidate(overtaken)
 
     def _write_task(
         self, writer: AnnotationWriter, task: ResolvedTask, change: TaskChange, old: Mapping[str, Mapping[str, Any]]
@@ -215,6 +242,17 @@ class _Collector:
             self._report.updated += len(change.updated)
             self._report.deleted += len(change.removed)
             self._report.unchanged += change.unchanged
+
+    def _check_overtaken(self, written: Mapping[str, str]) -> None:
+        """`written` (GUID -> content hash) were not as they had been read.
+
+        If they are now what we wrote, the query was only sent twice, because its reply was lost. Else another
+        process wrote them meanwhile, and their regions are a mixture.
+        """
+        hashes = {guid: known.content_hash for guid, known in annotations_by_guid(self._db, written).items()}
+        overtaken = [guid for guid, hash_ in written.items() if hashes.get(guid) != hash_]
+        if overtaken:
+            self._invalidate(overtaken)
 
     def _invalidate(self, guids: Sequence[str]) -> None:
         """Another writer was quicker: forget the hashes, so that the next sync writes these again."""

@@ -15,7 +15,7 @@ from labeling_assets.errors import InputError, RefusedError
 from labeling_assets.projects import Project
 from labeling_assets.sync.batch_rows import Row
 from labeling_assets.sync.database import prepare_database
-from labeling_assets.sync.media_store import ROLE, Medium, find_media, kind_of, media_of_batch
+from labeling_assets.sync.media_store import FACTS, ROLE, Medium, find_media, kind_of, media_of_batch
 from labeling_assets.sync.read_media import BatchRules, MediaReader, PreparedMedium
 from labeling_assets.sync.report import IngestReport, Note, Progress
 
@@ -47,9 +47,10 @@ def ingest_media(
     states = tuple(project.state for project in concerned)
     prepare_database(db, states)
     report = IngestReport(batch, rows=len(rows))
-    writer = _Writer(db, batch, concerned, report)
+    rules = BatchRules.of(concerned, batch)
+    writer = _Writer(db, batch, concerned, rules, report)
     with httpx.Client(timeout=60, follow_redirects=True) as http:
-        reader = MediaReader(http, size_limit_bytes, BatchRules.of(concerned, batch), report)
+        reader = MediaReader(http, size_limit_bytes, rules, report)
         for chunk in _chunked(reader.read(rows)):
             writer.write(chunk)
             progress(f"{report.created + report.known} of {len(rows)} media")
@@ -78,18 +79,22 @@ def _chunked(prepared: Iterable[PreparedMedium]) -> Iterator[list[PreparedMedium
 class _Writer:
     """Writes chunks of media, one query a chunk; a refused chunk is split until the refused row is alone."""
 
-    def __init__(self, db: ApertureDB, batch: str, projects: Sequence[Project], report: IngestReport) -> None:
+    def __init__(
+        self, db: ApertureDB, batch: str, projects: Sequence[Project], rules: BatchRules, report: IngestReport
+    ) -> None:
         self._db = db
         self._batch = batch
         self._projects = projects
+        self._rules = rules
         self._report = report
-        db.one(
-            "AddEntity",
-            {"class": names.BATCH, "properties": {names.KEY: batch}, "if_not_found": equal(names.KEY, batch)},
-        )
+        condition = equal(names.KEY, batch)
+        if not db.count("FindEntity", condition, class_name=names.BATCH):
+            body = {"class": names.BATCH, "properties": {names.KEY: batch}, "if_not_found": condition}
+            db.one("AddEntity", body)
 
     def write(self, chunk: Sequence[PreparedMedium]) -> None:
-        known = _known(self._db, chunk)
+        completed = {key for medium in chunk for key in self._completed(medium)}
+        known = _known(self._db, chunk, (*FACTS, *sorted(completed)))
         try:
             usable = [medium for medium in chunk if self._usable(medium, known)]
             self._write(usable, known)
@@ -118,48 +123,76 @@ class _Writer:
         query.add("FindEntity", {"_ref": source, "with_class": names.BATCH, "constraints": condition})
         places: dict[str, int] = {}  # sha256 -> place of the command that adds or finds the medium
         added: dict[int, PreparedMedium] = {}
+        connected = self._connected(chunk, known)
         for medium in chunk:
             held = known.get(medium.sha256) or known.get(medium.guid)
+            if held and self._edge(medium, held) in connected and not self._lacking(medium, held):
+                continue
             if medium.sha256 not in places:
                 places[medium.sha256] = self._add(query, medium, held)
                 if held is None:
                     added[places[medium.sha256]] = medium
-            guid = held.guid if held else medium.guid
             query.connect(
                 names.BATCH_MEDIA,
-                f"{self._batch}|{guid}|{medium.row.source}",
+                self._edge(medium, held),
                 source=source,
                 destination=query.commands[places[medium.sha256]][1]["_ref"],
                 LS_batch=self._batch,
                 LS_row=medium.row.number,
                 LS_source_uri=medium.row.source,
             )
-        reply = self._db.run(query)
-        self._count(chunk, {place for place in added if not reply.existed(place)}, added)
+        created = set()
+        if places:
+            reply = self._db.run(query)
+            created = {place for place in added if not reply.existed(place)}
+        self._count(chunk, created, added)
+        self._note_unused_guids(chunk, known)
+
+    def _edge(self, medium: PreparedMedium, held: Medium | None) -> str:
+        return f"{self._batch}|{held.guid if held else medium.guid}|{medium.row.source}"
+
+    def _connected(self, chunk: Sequence[PreparedMedium], known: Mapping[str, Medium]) -> set[str]:
+        """The keys of the edges from the batch to known media that are there already."""
+        held = [(medium, known.get(medium.sha256) or known.get(medium.guid)) for medium in chunk]
+        edges = [self._edge(medium, there) for medium, there in held if there]
+        if not edges:
+            return set()
+        condition = one_of(names.KEY, edges)
+        rows = self._db.find("FindConnection", condition, class_name=names.BATCH_MEDIA, properties=[names.KEY])
+        return {str(row[names.KEY]) for row in rows}
+
+    def _note_unused_guids(self, chunk: Sequence[PreparedMedium], known: Mapping[str, Medium]) -> None:
+        """The same bytes stay the medium they are, whatever a manifest calls them later."""
+        for medium in chunk if self._rules.guid_source.startswith("column:") else ():
+            held = known.get(medium.sha256)
+            if held is not None and held.guid != medium.guid and medium.repeats is None:
+                text = f"same bytes as the medium {held.guid!r}; the GUID {medium.guid!r} is not used"
+                self._report.duplicates.append(Note(medium.subject, text))
 
     def _add(self, query: Query, medium: PreparedMedium, held: Medium | None) -> int:
         """Add the medium, or refer to the one that is there: its bytes need not travel again."""
         reference = query.reference()
-        properties = self._properties(medium)
         if held is not None:
             body = {"_ref": reference, "constraints": equal(names.GUID, held.guid), "blobs": False}
             place = query.add(f"Find{held.kind}", body)
-            self._complete(query, held, properties)
+            for key, value in self._lacking(medium, held).items():
+                condition = all_of(equal(names.GUID, held.guid), missing(key))
+                query.add(f"Update{held.kind}", {"constraints": condition, "properties": {key: value}})
             return place
         body = {
             "_ref": reference,
-            "properties": {names.GUID: medium.guid, **properties},
+            "properties": {names.GUID: medium.guid, **self._properties(medium)},
             "if_not_found": equal(names.GUID, medium.guid),
         }
         return query.add(f"Add{kind_of(medium.facts.media_type)}", body, medium.data)
 
-    def _complete(self, query: Query, held: Medium, properties: Mapping[str, Any]) -> None:
-        """Give a known medium the marks and the metadata that it lacks; what it has stays."""
-        ours = {project.state for project in self._projects}
-        for key, value in properties.items():
-            if key in ours or not key.startswith("LS_"):
-                condition = all_of(equal(names.GUID, held.guid), missing(key))
-                query.add(f"Update{held.kind}", {"constraints": condition, "properties": {key: value}})
+    def _completed(self, medium: PreparedMedium) -> dict[str, Any]:
+        """The metadata and marks that a known medium is given where it lacks them; what it has stays."""
+        marks = {p.state: "new" for p in self._projects if medium.facts.media_type in p.media_types}
+        return {**medium.columns, **marks}
+
+    def _lacking(self, medium: PreparedMedium, held: Medium) -> dict[str, Any]:
+        return {key: value for key, value in self._completed(medium).items() if held.properties.get(key) is None}
 
     def _properties(self, medium: PreparedMedium) -> dict[str, Any]:
         facts = medium.facts
@@ -174,8 +207,7 @@ class _Writer:
         }
         if facts.width is not None:
             values |= {"LS_width": facts.width, "LS_height": facts.height, "LS_orientation": facts.orientation}
-        marks = {p.state: "new" for p in self._projects if facts.media_type in p.media_types}
-        return values | dict(medium.columns) | marks
+        return values | self._completed(medium)
 
     def _count(self, chunk: Sequence[PreparedMedium], created: set[int], added: Mapping[int, PreparedMedium]) -> None:
         self._report.created += len(created)
@@ -187,14 +219,14 @@ class _Writer:
             self._report.media_types[kind] = self._report.media_types.get(kind, 0) + 1
 
 
-def _known(db: ApertureDB, chunk: Sequence[PreparedMedium]) -> dict[str, Medium]:
+def _known(db: ApertureDB, chunk: Sequence[PreparedMedium], properties: Sequence[str]) -> dict[str, Medium]:
     """GUID and SHA-256 -> the medium that ApertureDB has already."""
     condition = any_of(
         one_of(names.GUID, [medium.guid for medium in chunk]),
         one_of("LS_sha256", [medium.sha256 for medium in chunk]),
     )
     found: dict[str, Medium] = {}
-    for medium in find_media(db, condition):
+    for medium in find_media(db, condition, properties):
         found.setdefault(medium.guid, medium)
         if medium.properties.get("LS_sha256"):
             found.setdefault(str(medium.properties["LS_sha256"]), medium)

@@ -1,15 +1,16 @@
 """The labeling project in Label Studio: found again by what ApertureDB noted, made once, its configuration applied."""
 
+import json
 import uuid
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from labeling_assets import names
 from labeling_assets.clients import label_studio as ls_client
 from labeling_assets.clients.aperturedb import ApertureDB
-from labeling_assets.clients.constraints import all_of, equal, one_of
+from labeling_assets.clients.constraints import all_of, equal
 from labeling_assets.clients.label_studio import LabelStudio
-from labeling_assets.clients.label_studio_query import format_time
+from labeling_assets.clients.label_studio_query import Filter, format_time
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import ConfigurationError, DataError, RefusedError
 from labeling_assets.mapping.label_config import LabelConfig
@@ -37,6 +38,11 @@ class ProjectRecord:
     def task_url(self, task_id: int) -> str:
         """Where a person opens a task."""
         return f"{self.url}/data?task={task_id}"
+
+
+def project_key(db: ApertureDB, ls: LabelStudio, project: Project) -> str:
+    """The key of the project on this Label Studio server, also before the project was made. Asks ApertureDB only."""
+    return f"{_instance(db, ls.url) or _new_instance(db, ls.url)}|{project.slug}"
 
 
 def recorded_project(db: ApertureDB, ls: LabelStudio, project: Project) -> ProjectRecord | None:
@@ -183,7 +189,7 @@ def _apply(
     config: LabelConfig,
 ) -> None:
     if project.label_config_changes == "refuse":
-        _refuse_losses(db, record, current, config)
+        _refuse_losses(db, ls, record, current, config)
     try:
         ls.update_project(
             record.project_id, label_config=project.label_config(), maximum_annotations=project.annotators
@@ -207,7 +213,9 @@ def _apply(
     db.run(query)
 
 
-def _refuse_losses(db: ApertureDB, record: ProjectRecord, current: ls_client.Project, config: LabelConfig) -> None:
+def _refuse_losses(
+    db: ApertureDB, ls: LabelStudio, record: ProjectRecord, current: ls_client.Project, config: LabelConfig
+) -> None:
     """A label in use that disappears, or a variable that existing tasks lack: Label Studio accepts both in silence."""
     old = LabelConfig.parse(current.label_config)
     added = sorted(set(config.variables) - set(old.variables))
@@ -217,9 +225,9 @@ def _refuse_losses(db: ApertureDB, record: ProjectRecord, current: ls_client.Pro
             f"{current.task_number} tasks do not have. Keep the old names, or set label_config_changes: allow."
         )
     dropped = sorted(_all_labels(old) - _all_labels(config))
-    used = {label: count for label in dropped if (count := _uses(db, record.slug, label))}
+    used = {label: uses for label in dropped if (uses := _uses(db, ls, record, label))}
     if used:
-        named = ", ".join(f"{label} ({count} regions)" for label, count in used.items())
+        named = ", ".join(f"{label} ({uses})" for label, uses in used.items())
         raise ConfigurationError(
             f"The new label configuration of {record.slug!r} drops labels in use: {named}. "
             "Keep them, relabel first, or set label_config_changes: allow in project.yaml."
@@ -230,8 +238,21 @@ def _all_labels(config: LabelConfig) -> set[str]:
     return {label for control in config.controls for label in config.labels_of(control.name) or ()}
 
 
-def _uses(db: ApertureDB, slug: str, label: str) -> int:
-    condition: Any = all_of(equal("LS_project", slug), equal("LS_label", label))
-    total = db.count("FindEntity", condition, class_name=names.REGION) + db.count("FindPolygon", condition)
-    boxes = all_of(equal("LS_project", slug), one_of("LS_label", [label]), equal("LS_derived", False))
-    return total + db.count("FindBoundingBox", boxes)
+def _uses(db: ApertureDB, ls: LabelStudio, record: ProjectRecord, label: str) -> str:
+    """How often a label is used, for people; empty if it is not, neither here nor in what was not collected yet."""
+    query = Query()
+    reference = query.reference()
+    condition = equal(names.KEY, f"{record.slug}|{label}")
+    query.add("FindEntity", {"_ref": reference, "with_class": names.LABEL, "constraints": condition})
+    edges = query.add(
+        "FindConnection", {"with_class": names.REGION_LABEL, "dst": reference, "results": {"count": True}}
+    )
+    if db.count("FindEntity", condition, class_name=names.LABEL):
+        regions = db.run(query).count(edges)
+        if regions:
+            return f"{regions} regions"
+    # The database behind Label Studio keeps letters beyond ASCII as they are, or escaped.
+    spellings = {json.dumps(label), json.dumps(label, ensure_ascii=False)}
+    filters = [Filter("annotations_results", "contains", "String", spelling) for spelling in spellings]
+    tasks = max(ls.count_tasks(record.project_id, [contains]) for contains in filters)
+    return f"in {tasks} tasks" if tasks else ""

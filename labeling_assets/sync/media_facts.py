@@ -14,7 +14,6 @@ from labeling_assets.errors import InputError
 
 _EXIF_ORIENTATION: Final = 0x0112
 _TEXT_TYPES: Final = frozenset({"application/json", "application/xml", "application/xhtml+xml"})
-_PIXELS: Final = 250_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +63,6 @@ def _mime_type(data: bytes, name: str) -> str:
 def _picture(data: bytes, name: str) -> MediaFacts:
     try:
         with Image.open(io.BytesIO(data)) as picture:
-            if picture.width * picture.height > _PIXELS:
-                raise InputError(f"{name} has {picture.width} x {picture.height} pixels; the limit is {_PIXELS:,}.")
             picture.load()  # a truncated file opens well and fails only here
             mime = picture.get_format_mimetype() or "application/octet-stream"
             turned = int(picture.getexif().get(_EXIF_ORIENTATION, 1) or 1)
@@ -74,7 +71,9 @@ def _picture(data: bytes, name: str) -> MediaFacts:
         raise InputError(
             f"{name} is not a picture, whatever its name says: replace the file or remove the row."
         ) from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{name} has too many pixels ({error}): make it smaller or cut it up.") from error
+    except (OSError, SyntaxError, ValueError) as error:
         raise InputError(
             f"{name} cannot be read to its end as a picture ({error}): replace the file or remove the row."
         ) from error

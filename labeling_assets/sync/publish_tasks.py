@@ -16,7 +16,7 @@ from labeling_assets.mapping.label_config import LabelConfig
 from labeling_assets.media_urls import MediaLinks
 from labeling_assets.projects import Project
 from labeling_assets.sync.database import prepare_database
-from labeling_assets.sync.labeling_project import ProjectRecord, ensure_project
+from labeling_assets.sync.labeling_project import ProjectRecord, ensure_project, project_key
 from labeling_assets.sync.lease import Lease, lease
 from labeling_assets.sync.media_store import Medium, media_condition, media_of_batch
 from labeling_assets.sync.report import Note, Progress, PublishReport
@@ -52,10 +52,10 @@ def publish_tasks(
     report = PublishReport(project.slug, batch)
     sources = data_sources(project, LabelConfig.parse(project.label_config()))
     data = TaskData(sources, links, lambda medium: read_bytes(db, medium))
-    record = ensure_project(db, ls, project)
-    report.project_id, report.project_url = record.project_id, record.url
-    # One importer a project: Label Studio serializes them anyway, and two could make one task twice.
-    with lease(db, f"{record.key}|publish", wait_s=60) as held:
+    # One importer a project: Label Studio serializes them anyway, and two could make one task, or the project, twice.
+    with lease(db, f"{project_key(db, ls, project)}|publish", wait_s=60) as held:
+        record = ensure_project(db, ls, project)
+        report.project_id, report.project_url = record.project_id, record.url
         publisher = _Publisher(db, ls, record, report, held=held, batch=batch, state=project.state, sleep=sleep)
         pending = _pending(db, project, batch, data, report)
         for start in range(0, len(pending), _CHUNK):

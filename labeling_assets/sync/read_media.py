@@ -1,6 +1,7 @@
 """Rows of a batch to bytes, facts and GUIDs; what cannot be read is noted by row."""
 
 import json
+import math
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -91,7 +92,10 @@ def typed(value: str, kind: str, name: str) -> str | float | bool:
         return value
     try:
         if kind == "number":
-            return float(value)
+            number = float(value)
+            if not math.isfinite(number):  # JSON has neither, so no query could hold them
+                raise ValueError(value)
+            return number
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[value.strip().lower()]
     except (ValueError, KeyError) as error:
         raise InputError(f"column {name!r} holds {json.dumps(value)}, which is no {kind}.") from error
@@ -162,7 +166,7 @@ class MediaReader:
                 f"there is no file {row.source}: correct the path (it is relative to the batch)."
             ) from error
         except OSError as error:
-            raise InputError(f"{row.source} cannot be read ({error.strerror or error}).") from error
+            raise InputError(f"{row.source} cannot be read ({error.strerror or error}): correct the path.") from error
 
     @tenacity.retry(
         retry=tenacity.retry_if_exception_type(httpx.TransportError),
@@ -183,6 +187,8 @@ class MediaReader:
                 return bytes(received)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise InputError(f"{url!r} is not an http or https address ({error}).") from error
+        except (httpx.TooManyRedirects, httpx.DecodingError) as error:
+            raise InputError(f"{url} cannot be downloaded ({error}): correct the URL or remove the row.") from error
 
     def _refuse_large(self, size: int) -> None:
         if size > self._limit:

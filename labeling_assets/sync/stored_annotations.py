@@ -75,6 +75,39 @@ def annotations_of_tasks(
     return found
 
 
+def annotations_by_guid(db: ApertureDB, guids: Iterable[str]) -> dict[str, StoredAnnotation]:
+    """GUID -> annotation, tombstones included."""
+    found: dict[str, StoredAnnotation] = {}
+    for chunk in chunks(guids, 500):
+        rows = db.find("FindEntity", one_of(names.LS_GUID, chunk), class_name=names.ANNOTATION, properties=_PROPERTIES)
+        found |= {str(row[names.LS_GUID]): StoredAnnotation.of(row) for row in rows}
+    return found
+
+
+def stored_for(
+    db: ApertureDB, record: ProjectRecord, tasks: Mapping[int, tuple[str, Iterable[Mapping[str, Any]]]]
+) -> dict[int, dict[str, StoredAnnotation]]:
+    """What is stored for tasks: task id -> GUID -> annotation; `tasks` has the medium and the annotations of each.
+
+    An annotation that was stored for another task is under the one that shows it now. One of another medium belongs
+    to an earlier task with the same id.
+    """
+    stored = annotations_of_tasks(db, record, tasks)
+    found = {
+        task: {key: known for key, known in stored.get(task, {}).items() if known.media_guid == medium}
+        for task, (medium, _) in tasks.items()
+    }
+    strange = {
+        guid: task
+        for task, (_, annotations) in tasks.items()
+        for annotation in annotations
+        if (guid := annotation_guid(record, annotation)) not in found[task]
+    }
+    for guid, known in annotations_by_guid(db, strange).items():
+        found[strange[guid]][guid] = known
+    return found
+
+
 def old_versions(db: ApertureDB, guids: Iterable[str]) -> dict[str, Object]:
     """GUID -> what a revision keeps of the version that is about to be replaced."""
     kept = [
@@ -105,9 +138,13 @@ class TaskChange:
 
 
 def task_change(
-    record: ProjectRecord, annotations: Iterable[Mapping[str, Any]], stored: Mapping[str, StoredAnnotation]
+    record: ProjectRecord,
+    annotations: Iterable[Mapping[str, Any]],
+    stored: Mapping[str, StoredAnnotation],
+    *,
+    task_id: int,
 ) -> TaskChange:
-    """Compare the annotations of one task with those stored for it, by key and content hash."""
+    """Compare the annotations of one task with those stored for it, by key, content hash and task."""
     created, updated, unchanged = [], [], 0
     current: set[str] = set()
     for annotation in annotations:
@@ -116,7 +153,7 @@ def task_change(
         known = stored.get(guid)
         if known is None:
             created.append(annotation)
-        elif known.deleted or known.content_hash != content_hash(annotation):
+        elif known.deleted or known.task_id != task_id or known.content_hash != content_hash(annotation):
             updated.append((annotation, known))
         else:
             unchanged += 1

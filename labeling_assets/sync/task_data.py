@@ -74,7 +74,8 @@ def data_sources(project: Project, config: LabelConfig) -> dict[str, str]:
     """Variable of the label configuration -> where its value comes from.
 
     What `data` in project.yaml does not say follows from the tag: one that takes an address gets the link, one that
-    takes text gets the text, and every other variable gets the manifest column of its name.
+    takes text gets the text if texts are media of the project, and every other variable gets the manifest column of
+    its name.
 
     Raises:
         ConfigurationError: a source that does not exist, or a variable named like our own keys.
@@ -90,7 +91,9 @@ def data_sources(project: Project, config: LabelConfig) -> dict[str, str]:
             f"project.yaml of {project.slug!r} gives data for {', '.join(unknown)}, but the label configuration has "
             f"only {', '.join(config.variables)}."
         )
-    sources = {variable: project.data.get(variable) or _default(config, variable) for variable in config.variables}
+    sources = {
+        variable: project.data.get(variable) or _default(project, config, variable) for variable in config.variables
+    }
     for variable, source in sources.items():
         if source not in ("link", "text") and not source.startswith("column:"):
             raise ConfigurationError(
@@ -99,10 +102,12 @@ def data_sources(project: Project, config: LabelConfig) -> dict[str, str]:
     return sources
 
 
-def _default(config: LabelConfig, variable: str) -> str:
-    for shown in config.objects:
-        if shown.variables[:1] == (variable,) and shown.value_type in ("url", "text"):
-            return "link" if shown.value_type == "url" else "text"
+def _default(project: Project, config: LabelConfig, variable: str) -> str:
+    values = {shown.value_type for shown in config.objects if shown.variables[:1] == (variable,)}
+    if "url" in values:
+        return "link"
+    if "text" in values and "text" in project.media_types:
+        return "text"
     return f"column:{variable}"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
-from labeling_assets.clients.constraints import all_of, equal, missing, not_equal
+from labeling_assets.clients.constraints import all_of, equal, missing, not_equal, one_of
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.clients.label_studio_query import Filter, in_batch, parse_time, updated_since
 from labeling_assets.errors import DataError
@@ -20,6 +20,7 @@ from labeling_assets.sync.collect_annotations import picture_of
 from labeling_assets.sync.labeling_project import ProjectRecord, checked_project, recorded_project
 from labeling_assets.sync.media_store import media_by_guid, media_of_batch
 from labeling_assets.sync.resolve_tasks import claimed_guid
+from labeling_assets.sync.stored_annotations import annotation_guid, annotations_of_tasks
 from labeling_assets.sync.watermark import load_state
 
 Offender = dict[str, Any]
@@ -68,7 +69,10 @@ def verify_rows(db: ApertureDB, batch: str, rows: list[Row]) -> Outcome:
 
 
 def verify_tasks(db: ApertureDB, ls: LabelStudio, project: Project, batch: str) -> Outcome:
-    """Each medium of the project in this batch has exactly one task in Label Studio, unless it was withdrawn."""
+    """Each medium of the project in this batch has exactly one task in Label Studio, unless it was withdrawn.
+
+    A duplicate gets none, and a medium that came in another batch first has its task there.
+    """
     record = _record(db, ls, project)
     checked_project(ls, record)
     by_guid: dict[str, list[int]] = {}
@@ -98,6 +102,11 @@ def verify_tasks(db: ApertureDB, ls: LabelStudio, project: Project, batch: str) 
                     "url": record.url,
                 }
             )
+    waiting = all_of(one_of("LS_media_type", project.media_types), missing("LS_duplicate_of"))
+    for medium in media_of_batch(db, batch, condition=waiting, properties=(names.GUID, project.state)):
+        if medium.properties.get(project.state) in (None, "new") and medium.guid not in by_guid:
+            problem = "it has no task: see the failed media of the tasks asset"
+            outcome.offenders.append({"guid": medium.guid, "task": "", "problem": problem, "url": record.url})
     outcome.facts = {"tasks_label_studio": outcome.looked_at, "tasks_aperturedb": len(known)}
     return outcome
 
@@ -136,6 +145,7 @@ def verify_annotations(
     _verify_identity(db, record, tasks, outcomes)
     _verify_regions(db, record, LabelConfig.parse(project.label_config()), tasks, outcomes)
     _verify_stored(db, record, batch, outcomes.mapping)
+    _verify_annotations(db, record, tasks, outcomes.counts)
     _verify_counts(db, ls, record, batch, outcomes.counts)
     return outcomes
 
@@ -221,6 +231,21 @@ def _verify_stored(db: ApertureDB, record: ProjectRecord, batch: str, outcome: O
                 {"task": task, "guid": row["LS_media_guid"], "url": record.task_url(task), "problem": problem}
             )
     outcome.facts["annotations_aperturedb"] = len(stored)
+
+
+def _verify_annotations(
+    db: ApertureDB, record: ProjectRecord, tasks: Mapping[int, Mapping[str, Any]], outcome: Outcome
+) -> None:
+    """Each task has the same annotations on both sides, by their keys."""
+    stored = annotations_of_tasks(db, record, tasks)
+    for task_id, task in tasks.items():
+        theirs = {annotation_guid(record, annotation) for annotation in task.get("annotations") or ()}
+        ours = {guid for guid, known in stored.get(task_id, {}).items() if not known.deleted}
+        outcome.looked_at += len(theirs)
+        for guids, problem in ((theirs - ours, "only in Label Studio"), (ours - theirs, "only in ApertureDB")):
+            if guids:
+                text = f"{len(guids)} of its annotations are {problem}"
+                outcome.offenders.append({"task": task_id, "problem": text, "url": record.task_url(task_id)})
 
 
 def _verify_counts(db: ApertureDB, ls: LabelStudio, record: ProjectRecord, batch: str, outcome: Outcome) -> None:

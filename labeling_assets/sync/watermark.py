@@ -25,7 +25,8 @@ class SyncState:
     `watermark` is the newest `updated_at` in the data that was written, in Label Studio's spelling, or empty.
     `window_total` and `window_newest` describe the tasks from `since` on as they were at the last complete sync:
     if Label Studio gives the same two, nothing changed. `touched_since` is where the last sync that wrote anything
-    began to read. `quarantined` maps task ids to the reason why nothing of them was written.
+    began to read. `others` is how many more tasks the project has in Label Studio than ApertureDB knows: people may
+    add tasks of their own. `quarantined` maps task ids to the reason why nothing of them was written.
     """
 
     key: str
@@ -33,6 +34,7 @@ class SyncState:
     window_total: int = _UNKNOWN
     window_newest: str = ""
     touched_since: str = ""
+    others: int = 0
     quarantined: Mapping[int, str] = field(default_factory=dict)
 
     @property
@@ -69,13 +71,21 @@ class SyncState:
                     "LS_window_total": self.window_total,
                     "LS_window_newest": self.window_newest,
                     "LS_touched_since": self.touched_since,
+                    "LS_others": self.others,
                     "LS_quarantined": json.dumps({str(k): v for k, v in self.quarantined.items()}),
                 },
             },
         )
 
 
-_PROPERTIES: Final = ("LS_watermark", "LS_window_total", "LS_window_newest", "LS_touched_since", "LS_quarantined")
+_PROPERTIES: Final = (
+    "LS_watermark",
+    "LS_window_total",
+    "LS_window_newest",
+    "LS_touched_since",
+    "LS_others",
+    "LS_quarantined",
+)
 
 
 def load_state(db: ApertureDB, key: str) -> SyncState:
@@ -100,5 +110,6 @@ def _parsed(key: str, row: Mapping[str, Any]) -> SyncState:
         window_total=_UNKNOWN if total is None else int(total),
         window_newest=row.get("LS_window_newest") or "",
         touched_since=row.get("LS_touched_since") or "",
+        others=int(row.get("LS_others") or 0),
         quarantined={int(task): str(why) for task, why in json.loads(row.get("LS_quarantined") or "{}").items()},
     )

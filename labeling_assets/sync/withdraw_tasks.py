@@ -1,6 +1,6 @@
 """Tasks that Label Studio no longer has: no timestamp shows them, so counts are compared first."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -8,85 +8,114 @@ from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB, Object
 from labeling_assets.clients.constraints import all_of, equal, not_equal
 from labeling_assets.clients.label_studio import LabelStudio
-from labeling_assets.clients.label_studio_query import in_batch
+from labeling_assets.clients.label_studio_query import format_time, in_batch, parse_time
 from labeling_assets.clients.query import Query
 from labeling_assets.projects import Project
 from labeling_assets.sync.labeling_project import ProjectRecord
 from labeling_assets.sync.lease import Lease
-from labeling_assets.sync.media_store import KINDS, chunks
+from labeling_assets.sync.media_store import KINDS
 from labeling_assets.sync.stored_annotations import annotations_of_tasks
 from labeling_assets.sync.write_annotation import AnnotationWriter
 
-_PROPERTIES: Final = (names.LS_GUID, "LS_task_id", "LS_media_guid")
+_PROPERTIES: Final = (names.LS_GUID, "LS_task_id", "LS_task_created_at", "LS_media_guid")
+# SQLite gives the id of a deleted task again: only with its time is it the same task.
+_IDS_ONLY: Final[dict[str, Any]] = {"include": ("id", "created_at"), "page_size": 1000}
 
 
 @dataclass(slots=True)
-class Withdrawn:
-    """What was withdrawn: tasks, and the annotations that went with them."""
+class Missing:
+    """Tasks of a batch that Label Studio no longer shows in it.
 
-    tasks: int = 0
-    annotations: int = 0
-    task_ids: set[int] = field(default_factory=set)
-
-
-def withdraw_missing(
-    db: ApertureDB, ls: LabelStudio, project: Project, record: ProjectRecord, *, batch: str, held: Lease, run_id: str
-) -> tuple[Withdrawn, dict[int, str]]:
-    """Withdraw the tasks of a batch that are gone from Label Studio.
-
-    One request if the counts agree. A task that is still there under another `data.import_batch` is not withdrawn
-    but returned, task id -> reason.
+    `gone` holds what ApertureDB knows of those that were deleted; `moved` are still there under another
+    `data.import_batch`, task id -> reason.
     """
-    condition = all_of(equal("LS_project", project.slug), equal("LS_batch", batch), not_equal("LS_state", "withdrawn"))
+
+    gone: list[Object] = field(default_factory=list)
+    moved: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def task_ids(self) -> set[int]:
+        """The ids of the deleted tasks."""
+        return {int(row["LS_task_id"]) for row in self.gone}
+
+
+def missing_tasks(db: ApertureDB, ls: LabelStudio, record: ProjectRecord, *, batch: str, full: bool = False) -> Missing:
+    """The tasks of a batch that are missing in Label Studio; one request if the counts agree, unless `full`."""
+    condition = all_of(equal("LS_project", record.slug), equal("LS_batch", batch), not_equal("LS_state", "withdrawn"))
     known = db.find("FindEntity", condition, class_name=names.TASK, properties=_PROPERTIES)
-    done = Withdrawn()
-    if ls.count_tasks(record.project_id, [in_batch(batch)]) == len(known):
-        return done, {}
-    there = {task["id"] for task in ls.iterate_by_id(record.project_id, [in_batch(batch)], **_IDS_ONLY)}
-    absent = {int(row["LS_task_id"]): row for row in known if int(row["LS_task_id"]) not in there}
-    moved = _elsewhere(ls, record, batch, absent)
-    gone = {task: row for task, row in absent.items() if task not in moved}
-    for chunk in chunks([str(task) for task in gone], 100):
-        _withdraw(db, project, record, {int(task): gone[int(task)] for task in chunk}, done, held=held, run_id=run_id)
-    return done, moved
+    if not full and ls.count_tasks(record.project_id, [in_batch(batch)]) == len(known):
+        return Missing()
+    there = {_identity(task) for task in ls.iterate_by_id(record.project_id, [in_batch(batch)], **_IDS_ONLY)}
+    absent = {(int(row["LS_task_id"]), str(row["LS_task_created_at"])): row for row in known}
+    absent = {identity: row for identity, row in absent.items() if identity not in there}
+    missing = Missing()
+    for task in ls.tasks_by_id(record.project_id, [task_id for task_id, _ in absent]):
+        if absent.pop(_identity(task), None) is not None:
+            other = task["data"].get("import_batch")
+            missing.moved[int(task["id"])] = f"its data.import_batch was changed from {batch!r} to {other!r}"
+    missing.gone = list(absent.values())
+    return missing
 
 
-_IDS_ONLY: Final[dict[str, Any]] = {"include": ("id",), "page_size": 1000}
+def twins_of(ls: LabelStudio, record: ProjectRecord, missing: Missing) -> dict[int, str]:
+    """Tasks that show the media of deleted ones, task id -> GUID.
+
+    "Remove Duplicated Tasks" moves annotations there, and no timestamp shows it.
+    """
+    guids = [str(row["LS_media_guid"]) for row in missing.gone]
+    return {row.id: str(row.guid) for row in ls.tasks_by_guid(record.project_id, guids)}
 
 
-def _elsewhere(ls: LabelStudio, record: ProjectRecord, batch: str, task_ids: Iterable[int]) -> dict[int, str]:
-    found: dict[int, str] = {}
-    for task in ls.tasks_by_id(record.project_id, task_ids):
-        other = task["data"].get("import_batch")
-        found[int(task["id"])] = f"its data.import_batch was changed from {batch!r} to {other!r}"
-    return found
+def withdraw_tasks(
+    db: ApertureDB,
+    project: Project,
+    record: ProjectRecord,
+    gone: Sequence[Object],
+    *,
+    shown: Collection[str],
+    held: Lease,
+    run_id: str,
+) -> int:
+    """Mark deleted tasks as withdrawn and bury their annotations; returns how many annotations that were.
+
+    The media of `shown` have another task, so their state stays.
+    """
+    return sum(
+        _withdraw(db, project, record, gone[start : start + 100], shown=shown, held=held, run_id=run_id)
+        for start in range(0, len(gone), 100)
+    )
+
+
+def _identity(task: Mapping[str, Any]) -> tuple[int, str]:
+    return int(task["id"]), format_time(parse_time(task["created_at"]))
 
 
 def _withdraw(
     db: ApertureDB,
     project: Project,
     record: ProjectRecord,
-    gone: dict[int, Object],
-    done: Withdrawn,
+    gone: Sequence[Object],
     *,
+    shown: Collection[str],
     held: Lease,
     run_id: str,
-) -> None:
-    stored = annotations_of_tasks(db, record, gone)
+) -> int:
+    stored = annotations_of_tasks(db, record, [int(row["LS_task_id"]) for row in gone])
     query = Query()
     writer = AnnotationWriter(query)
-    for task, row in gone.items():
-        live = [known for known in stored.get(task, {}).values() if not known.deleted]
+    buried = 0
+    for row in gone:
+        of_task = stored.get(int(row["LS_task_id"]), {}).values()
+        live = [known for known in of_task if not known.deleted and known.media_guid == row["LS_media_guid"]]
         for known in live:
             writer.bury(known, run_id)
         withdrawn = {"LS_state": "withdrawn"}
         condition = equal(names.LS_GUID, row[names.LS_GUID])
         query.add("UpdateEntity", {"with_class": names.TASK, "constraints": condition, "properties": withdrawn})
-        for kind in KINDS:
+        for kind in KINDS if row["LS_media_guid"] not in shown else ():
             medium = equal(names.GUID, row["LS_media_guid"])
             query.add(f"Update{kind}", {"constraints": medium, "properties": {project.state: "withdrawn"}})
-        done.annotations += len(live)
-        done.tasks += 1
-        done.task_ids.add(task)
+        buried += len(live)
     renewal = held.renew(query)
     held.held(db.run(query).count(renewal))
+    return buried

@@ -44,13 +44,16 @@ class AnnotationWriter:
         query: Receives the commands.
         now: Time of the writing, for versions and tombstones.
         labels: Label -> reference, for labels already in this query.
-        updates: Places in the query whose reply must count 1, each with its annotation's GUID.
+        creates: Places in the query whose reply must not say that the annotation existed.
+        updates: Places in the query whose reply must count 1. Both with GUID and content hash of what was written,
+            which is empty for a tombstone.
     """
 
     query: Query
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     labels: dict[str, int] = field(default_factory=dict)
-    updates: dict[int, str] = field(default_factory=dict)
+    creates: dict[int, tuple[str, str]] = field(default_factory=dict)
+    updates: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     def create(self, task: TaskContext, annotation: Mapping[str, Any], mapped: MappedAnnotation) -> None:
         """Add an annotation that ApertureDB does not have."""
@@ -58,7 +61,7 @@ class AnnotationWriter:
         reference = self.query.reference()
         text, data = payload(annotation, limit=PAYLOAD_LIMIT)
         properties = self._properties(task, annotation, guid, text) | {"LS_revision": 1}
-        self.query.add(
+        place = self.query.add(
             "AddEntity",
             {
                 "_ref": reference,
@@ -67,6 +70,7 @@ class AnnotationWriter:
                 "if_not_found": equal(names.LS_GUID, guid),
             },
         )
+        self.creates[place] = (guid, content_hash(annotation))
         edge = names.ANNOTATION_IMAGE if task.medium.kind == "Image" else names.ANNOTATION_MEDIA
         self.query.connect(edge, f"{guid}|media", source=reference, destination=task.medium_reference)
         self.query.connect(names.TASK_ANNOTATION, f"{guid}|task", source=task.task_reference, destination=reference)
@@ -89,7 +93,13 @@ class AnnotationWriter:
         properties = self._properties(task, annotation, stored.guid, text) | {"LS_revision": stored.revision + 1}
         absent = ["LS_deleted_at"] + (["LS_data"] if text is None else [])
         body = {"properties": properties, "remove_props": absent}
-        self._conditional_update(stored, body)
+        self._conditional_update(stored, body, content_hash(annotation))
+        if stored.task_id != task.task_id:
+            edge = f"{stored.guid}|task"
+            self.query.add(
+                "DeleteConnection", {"with_class": names.TASK_ANNOTATION, "constraints": equal(names.KEY, edge)}
+            )
+            self.query.connect(names.TASK_ANNOTATION, edge, source=task.task_reference, destination=reference)
         self._payload(reference, stored.guid, content_hash(annotation), None if text is not None else data)
         self._remove_regions(stored.guid)
         self._regions(task, annotation, mapped, stored.guid, reference)
@@ -97,14 +107,14 @@ class AnnotationWriter:
     def bury(self, stored: StoredAnnotation, run_id: str) -> None:
         """Turn an annotation that Label Studio no longer has into a tombstone; its JSON stays, its regions go."""
         deleted = {"LS_deleted_at": _date(self.now), "LS_run_id": run_id}
-        self._conditional_update(stored, {"properties": deleted})
+        self._conditional_update(stored, {"properties": deleted}, "")
         self._remove_regions(stored.guid)
 
-    def _conditional_update(self, stored: StoredAnnotation, body: dict[str, Any]) -> None:
+    def _conditional_update(self, stored: StoredAnnotation, body: dict[str, Any], written: str) -> None:
         """Only the version that was read may be replaced: an older sync must not overwrite a newer one."""
         condition = all_of(equal(names.LS_GUID, stored.guid), equal("LS_content_hash", stored.content_hash))
         place = self.query.add("UpdateEntity", {"with_class": names.ANNOTATION, "constraints": condition, **body})
-        self.updates[place] = stored.guid
+        self.updates[place] = (stored.guid, written)
 
     def _current(self, stored: StoredAnnotation) -> int:
         reference = self.query.reference()

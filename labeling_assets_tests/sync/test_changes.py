@@ -1,0 +1,233 @@
+"""What the sensor notices, at which cost, and when it asks for a run."""
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labeling_assets import names
+from labeling_assets.clients.constraints import equal
+from labeling_assets.clients.query import Query
+from labeling_assets.errors import DataError
+from labeling_assets.sync.changes import Cursor, Pending, SyncRequest, observe, plan
+from labeling_assets.sync.watermark import load_states
+from labeling_assets_tests.sync.world import World, box, picture
+
+# The decision
+
+
+def decide(cursor: Cursor, now: float, **known: object) -> tuple[Cursor, list[SyncRequest]]:
+    """A plan with a quiet time of 30 s, a patience of 600 s and a partition for each batch."""
+    given = {"finished": {}, "in_flight": (), "known": tuple(cursor.pending), **known}
+    return plan(cursor, now=now, min_interval_s=30, max_lag_s=600, **given)
+
+
+def pending(batch: str = "May", *, mark: str = "m1", first: float = 1000, last: float = 1000) -> Cursor:
+    return Cursor(pending={batch: Pending(mark, first, last)})
+
+
+def asked(requests: Iterable[SyncRequest]) -> list[str]:
+    return [request.batch for request in requests]
+
+
+def test_a_batch_is_asked_for_when_it_was_quiet():
+    assert decide(pending(), now=1029)[1] == []
+    assert decide(pending(), now=1030)[1] == [SyncRequest("May", "May:m1:0")]
+
+
+def test_a_batch_that_never_is_quiet_is_asked_for_after_the_longest_lag():
+    assert asked(decide(pending(first=400, last=999), now=1000)[1]) == ["May"]
+    assert asked(decide(pending(first=401, last=999), now=1000)[1]) == []
+
+
+def test_a_batch_is_not_asked_for_while_a_run_of_it_is_in_flight():
+    cursor, requests = decide(pending(), now=1100, in_flight=["May"])
+    assert (asked(requests), list(cursor.pending)) == ([], ["May"])
+
+
+def test_a_batch_without_a_partition_waits():
+    cursor, requests = decide(pending(), now=1100, known=[])
+    assert (asked(requests), list(cursor.pending)) == ([], ["May"])
+
+
+def test_a_batch_stays_pending_until_a_sync_that_began_after_the_change_succeeded():
+    assert list(decide(pending(), now=1100, finished={"May": 999.0})[0].pending) == ["May"]
+    assert list(decide(pending(), now=1100, finished={"May": 1000.0})[0].pending) == ["May"]
+    assert list(decide(pending(), now=1100, finished={"May": 1000.1})[0].pending) == []
+
+
+def test_a_failed_run_is_asked_for_again_with_pauses_that_double():
+    keys = [decide(pending(), now=1000 + waited)[1][0].run_key for waited in range(30, 4000)]
+    new = [waited for waited, (before, key) in enumerate(itertools.pairwise(keys), start=31) if key != before]
+    assert new == [60, 120, 240, 480, 960, 1920, 3840]
+
+
+def test_another_change_is_another_run_key():
+    first = decide(pending(mark="m1"), now=1030)[1][0].run_key
+    assert decide(pending(mark="m2"), now=1030)[1][0].run_key != first
+
+
+def test_the_longest_waiting_come_first_and_not_too_many():
+    cursor = Cursor(pending={f"b{n}": Pending("m", 1000 - n, 1000 - n) for n in range(30)})
+    cursor, requests = decide(cursor, now=2000)
+    assert asked(requests) == [f"b{n}" for n in range(29, 9, -1)]
+    assert len(cursor.pending) == 30
+
+
+times = st.floats(min_value=0, max_value=1e5)
+batches = st.dictionaries(
+    st.sampled_from(["a", "b", "c", "d"]), st.builds(Pending, st.text(min_size=1, max_size=8), times, times)
+)
+
+
+@given(batches, st.dictionaries(st.sampled_from("abcd"), times), st.sets(st.sampled_from("abcd")), times)
+def test_no_change_is_forgotten_and_nothing_is_asked_for_twice(waiting, finished, busy, now):
+    cursor, requests = decide(Cursor(pending=waiting), now=now, finished=finished, in_flight=busy)
+    done = {batch for batch, change in waiting.items() if finished.get(batch, 0.0) > change.last}
+    assert set(cursor.pending) == set(waiting) - done
+    assert len(set(asked(requests))) == len(requests)
+    assert set(asked(requests)) <= set(cursor.pending) - busy
+
+
+@given(batches, times)
+def test_every_change_is_asked_for_in_the_end(waiting, finished_at):
+    waiting = {batch: replace(change, first=min(change.first, change.last)) for batch, change in waiting.items()}
+    requests = decide(Cursor(pending=waiting), now=2e5 + finished_at)[1]
+    assert set(asked(requests)) == set(waiting)
+
+
+# The cursor
+
+
+@given(batches, st.text(), st.integers(), st.dictionaries(st.text(), st.text()))
+def test_a_cursor_survives_being_kept_as_text(waiting, since, total, digests):
+    cursor = Cursor("p", since, "s", total, 3, digests, waiting)
+    assert Cursor.load(cursor.dump()) == cursor
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", "3", '{"v": 0}', '{"v": 1}', '{"v": 1, "pending": 3}'])
+def test_an_unreadable_cursor_is_an_empty_one(text: str | None):
+    assert Cursor.load(text) == Cursor()
+
+
+# The look
+
+
+class Sensor:
+    """A sensor of one project, with its memory."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.cursor = Cursor()
+        self.requests = 0
+
+    def look(self, *, now: float = 1000.0, unsynced: tuple[str, ...] = ()) -> set[str]:
+        """The batches that changed since the last look."""
+        world, before = self.world, self.world.ls.request_count
+        states = load_states(world.db, world.record.key)
+        cursor = replace(self.cursor, pending={})
+        self.cursor = observe(world.db, world.ls, world.record, states, cursor=cursor, unsynced=unsynced, now=now)
+        self.requests = world.ls.request_count - before
+        return set(self.cursor.pending)
+
+
+@pytest.fixture
+def sensor(world: World) -> Sensor:
+    """Three batches of two tasks each, in sync, and a sensor that has seen it."""
+    for number, batch in enumerate(("b1", "b2", "b3")):
+        world.hand_in({"a.png": picture(2 * number), "b.png": picture(2 * number + 1)}, batch=batch)
+        world.publish(batch)
+        world.collect(batch)
+    sensor = Sensor(world)
+    sensor.look()
+    return sensor
+
+
+def test_an_idle_look_makes_two_requests_and_writes_nothing(sensor: Sensor):
+    sensor.world.db.writes.clear()
+    assert (sensor.look(), sensor.requests, sensor.world.db.writes) == (set(), 2, [])
+
+
+def test_only_the_batch_that_changed_is_pending(sensor: Sensor):
+    sensor.world.annotate(sensor.world.task_ids()[2], box())
+    assert sensor.look() == {"b2"}
+    assert sensor.look() == set()
+
+
+def test_a_change_that_comes_again_moves_only_the_last_time(sensor: Sensor):
+    task = sensor.world.task_ids()[2]
+    sensor.world.annotate(task, box())
+    sensor.look(now=1000)
+    first = sensor.cursor
+    sensor.world.annotate(task, box())
+    states = load_states(sensor.world.db, sensor.world.record.key)
+    cursor = observe(sensor.world.db, sensor.world.ls, sensor.world.record, states, cursor=first, now=1010)
+    assert (cursor.pending["b2"].first, cursor.pending["b2"].last) == (1000, 1010)
+    assert cursor.pending["b2"].mark != first.pending["b2"].mark
+
+
+def test_a_lost_cursor_loses_no_change(sensor: Sensor):
+    sensor.world.annotate(sensor.world.task_ids()[0], box())
+    sensor.cursor = Cursor()
+    assert "b1" in sensor.look()
+
+
+def test_a_late_commit_inside_the_overlap_window_is_noticed(sensor: Sensor):
+    """Label Studio stamps a row before it commits, so a row may appear behind newer ones: here both tasks of b1."""
+    seen = {batch: digest for batch, digest in sensor.cursor.digests.items() if batch != "b1"}
+    sensor.cursor = replace(sensor.cursor, digests=seen, window_total=sensor.cursor.window_total - 2)
+    assert sensor.look() == {"b1"}
+    assert sensor.look() == set()
+
+
+def test_a_deleted_task_is_noticed(sensor: Sensor):
+    sensor.world.ls.delete_task(sensor.world.task_ids()[0])
+    assert sensor.look() == {"b1"}
+
+
+def test_a_task_that_was_deleted_long_after_its_last_change_is_noticed(sensor: Sensor):
+    """Beyond the overlap window only the number of tasks shows it."""
+    task = sensor.world.task_ids()[0]
+    sensor.world.ls.delete_task(task)
+    project = sensor.world.ls.project(sensor.world.record.project_id)
+    probe = sensor.world.ls.newest_change(project.id)
+    sensor.cursor = replace(sensor.cursor, window_total=probe.total)
+    assert "b1" in sensor.look()
+
+
+def test_a_batch_that_was_never_synced_is_pending(sensor: Sensor):
+    assert sensor.look(unsynced=("b9",)) == {"b9"}
+
+
+def test_a_restored_database_is_noticed(sensor: Sensor):
+    """Its watermarks are older than those that were seen; Label Studio did not change."""
+    world = sensor.world
+    world.annotate(world.task_ids()[0], box())
+    states = load_states(world.db, world.record.key)
+    old = states["b1"]
+    sensor.look()
+    world.collect("b1")
+    assert sensor.look() == set()
+    query = Query()
+    old.save(query)
+    for name in (names.ANNOTATION,):
+        query.add("DeleteEntity", {"with_class": name, "constraints": equal("LS_project", "cars")})
+    world.db.run(query)
+    assert "b1" in sensor.look()
+
+
+def test_another_project_under_the_same_id_stops_the_sensor(sensor: Sensor):
+    world = sensor.world
+    record = replace(world.record, created_at="2020-01-01T00:00:00.000000Z")
+    with pytest.raises(DataError, match="was rebuilt or restored"):
+        observe(world.db, world.ls, record, {}, cursor=sensor.cursor, now=1.0)
+
+
+def test_tasks_that_people_added_without_a_batch_cost_nothing_at_the_next_look(sensor: Sensor):
+    project = sensor.world.record.project_id
+    sensor.world.ls.import_tasks(project, [{"data": {"image": "http://elsewhere/x.png"}}])
+    assert sensor.look() == set()
+    assert (sensor.look(), sensor.requests) == (set(), 2)

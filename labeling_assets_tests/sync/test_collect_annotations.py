@@ -1,0 +1,473 @@
+"""Label Studio and ApertureDB after a sync: created, edited, emptied, skipped, deleted, once or in bulk."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labeling_assets import names
+from labeling_assets.clients.aperturedb import Reply
+from labeling_assets.clients.constraints import equal
+from labeling_assets.clients.label_studio import LabelStudio
+from labeling_assets.clients.query import Query
+from labeling_assets.errors import TransientError
+from labeling_assets.local_aperturedb.server import LocalServer
+from labeling_assets.sync.collect_annotations import collect_annotations
+from labeling_assets.sync.stored_annotations import payload_of
+from labeling_assets.sync.watermark import load_state
+from labeling_assets_tests.faults.contents import expire_leases
+from labeling_assets_tests.sync.world import LINKS, WatchedDatabase, World, box, note, outline, picture, pictures
+
+# What comes
+
+
+def test_a_new_annotation_is_created_with_its_regions(published: World):
+    published.annotate(published.task_ids()[0], box(), outline())
+    report = published.collect()
+    assert (report.created, report.updated, report.deleted, report.regions) == (1, 0, 0, 2)
+
+
+def test_the_json_of_an_annotation_is_kept_as_it_is(published: World):
+    task = published.task_ids()[0]
+    published.annotate(task, box(), outline(), note("grüße 😀"), lead_time=12.5)
+    published.collect()
+    (theirs,) = published.ls.tasks_by_id(published.record.project_id, [task])[0]["annotations"]
+    (ours,) = published.annotations()
+    assert json.loads(ours["LS_data"]) == theirs
+
+
+def test_an_annotation_knows_its_task_medium_batch_and_annotator(published: World):
+    task = published.tasks()[1]
+    published.annotate(task["id"], box())
+    published.collect(run_id="run-7")
+    (ours,) = published.annotations()
+    assert ours["LS_task_id"] == task["id"]
+    assert ours["LS_media_guid"] == task["data"]["guid"]
+    assert (ours["LS_project"], ours["LS_batch"], ours["LS_run_id"]) == ("cars", "May", "run-7")
+    assert ours["LS_annotator"] == published.ls.whoami().email
+
+
+def test_boxes_are_found_by_their_native_label(published: World):
+    first, second, _ = published.task_ids()
+    published.annotate(first, box("r1"), box("r2"), box("r3", "dog"))
+    published.annotate(second, box("r1"))
+    published.collect()
+    assert (published.boxes("car"), published.boxes("dog")) == (3, 1)
+
+
+def test_a_box_has_the_pixels_of_the_picture(published: World):
+    published.annotate(published.task_ids()[0], box(x=10))
+    published.collect()
+    found = published.db.find("FindBoundingBox", equal("LS_label", "car"), properties=["LS_x"], coordinates=True)
+    assert found[0]["_coordinates"] == {"x": 4, "y": 6, "width": 12, "height": 12}
+    assert found[0]["LS_x"] == 10
+
+
+def test_the_box_around_a_polygon_is_marked_as_derived_and_has_no_native_label(published: World):
+    published.annotate(published.task_ids()[0], outline())
+    published.collect()
+    assert published.boxes("road") == 0
+    assert published.db.count("FindBoundingBox", equal("LS_derived", True)) == 1
+    assert published.db.count("FindPolygon", equal("LS_derived", False)) == 1
+
+
+def test_a_text_about_the_whole_picture_is_a_region_entity(published: World):
+    published.annotate(published.task_ids()[0], note("too dark"))
+    published.collect()
+    (region,) = published.stored(names.REGION)
+    assert (region["LS_kind"], region["LS_text"], region["LS_task_level"]) == ("text", "too dark", True)
+
+
+def test_a_second_annotation_of_a_task_is_one_of_its_own(published: World):
+    task = published.task_ids()[0]
+    published.annotate(task, box())
+    published.annotate(task, box())
+    assert published.collect().created == 2
+    assert published.boxes("car") == 2
+
+
+def test_drafts_are_ignored(published: World):
+    task = published.task_ids()[0]
+    body = {"result": [box()], "lead_time": 1}
+    published.ls._connection.write("POST", f"/api/tasks/{task}/drafts", body=body)
+    report = published.collect()
+    assert (report.created, published.annotations()) == (0, [])
+
+
+def test_a_large_annotation_lies_in_a_blob(published: World):
+    task = published.task_ids()[0]
+    published.annotate(task, note("x" * 40_000))
+    published.collect()
+    (ours,) = published.annotations()
+    (theirs,) = published.ls.tasks_by_id(published.record.project_id, [task])[0]["annotations"]
+    stored = payload_of(published.db, ours["LS_guid"], ours["LS_content_hash"])
+    assert "LS_data" not in ours
+    assert stored is not None
+    assert json.loads(stored) == theirs
+
+
+def test_a_payload_blob_is_no_medium(published: World):
+    published.annotate(published.task_ids()[0], note("x" * 40_000))
+    published.collect()
+    assert published.db.count("FindBlob", equal("LS_role", "payload")) == 1
+    assert published.db.count("FindBlob", equal("LS_role", "media")) == 0
+
+
+def test_the_task_and_its_medium_are_done(published: World):
+    first, *_ = published.tasks()
+    published.annotate(first["id"], box())
+    published.collect()
+    assert [row["LS_state"] for row in published.stored(names.TASK, equal("LS_task_id", first["id"]))] == ["done"]
+    states = {row["guid"]: row["LS_state_cars"] for row in published.media("guid", "LS_state_cars")}
+    assert states.pop(first["data"]["guid"]) == "done"
+    assert set(states.values()) == {"open"}
+
+
+# What changes
+
+
+def test_an_edited_annotation_is_updated(published: World):
+    made = published.annotate(published.task_ids()[0], box(label="car"))
+    published.collect()
+    published.ls.update_annotation(made["id"], {"result": [box(label="dog")]})
+    report = published.collect()
+    assert (report.created, report.updated, report.deleted) == (0, 1, 0)
+    assert (published.boxes("car"), published.boxes("dog")) == (0, 1)
+
+
+def test_every_earlier_version_is_kept(published: World):
+    made = published.annotate(published.task_ids()[0], box(x=1))
+    for x in (2, 3):
+        published.collect()
+        published.ls.update_annotation(made["id"], {"result": [box(x=x)]})
+    published.collect()
+    revisions = sorted(published.stored(names.REVISION), key=lambda row: row["LS_revision"])
+    kept = [json.loads(row["LS_data"])["result"][0]["value"]["x"] for row in revisions]
+    assert (kept, [row["LS_revision"] for row in revisions]) == ([1, 2], [1, 2])
+    assert published.annotations()[0]["LS_revision"] == 3
+
+
+def test_a_large_earlier_version_is_kept_in_its_blob(published: World):
+    made = published.annotate(published.task_ids()[0], note("x" * 40_000))
+    published.collect()
+    published.ls.update_annotation(made["id"], {"result": [box()]})
+    published.collect()
+    (ours,), (revision,) = published.annotations(), published.stored(names.REVISION)
+    stored = payload_of(published.db, ours["LS_guid"], revision["LS_content_hash"])
+    assert stored is not None
+    assert json.loads(stored)["result"][0]["value"]["text"] == ["x" * 40_000]
+    assert json.loads(ours["LS_data"])["result"][0]["id"] == "r1"
+
+
+def test_a_removed_region_disappears(published: World):
+    made = published.annotate(published.task_ids()[0], box("r1"), box("r2"), outline())
+    published.collect()
+    published.ls.update_annotation(made["id"], {"result": [box("r2")]})
+    published.collect()
+    assert published.boxes("car") == 1
+    assert published.db.count("FindBoundingBox", None) == 1
+    assert published.db.count("FindPolygon", None) == 0
+
+
+def test_an_emptied_annotation_stays_without_regions(published: World):
+    made = published.annotate(published.task_ids()[0], box())
+    published.collect()
+    published.ls.update_annotation(made["id"], {"result": []})
+    assert published.collect().updated == 1
+    assert published.boxes("car") == 0
+    assert json.loads(published.annotations()[0]["LS_data"])["result"] == []
+
+
+def test_saving_without_a_change_makes_no_version(published: World):
+    made = published.annotate(published.task_ids()[0], box())
+    published.collect()
+    published.ls.update_annotation(made["id"], {})
+    report = published.collect()
+    assert (report.updated, report.unchanged) == (0, 1)
+    assert published.stored(names.REVISION) == []
+
+
+def test_a_skipped_annotation_has_no_boxes(published: World):
+    made = published.annotate(published.task_ids()[0], box())
+    published.collect()
+    published.ls.update_annotation(made["id"], {"was_cancelled": True})
+    published.collect()
+    assert published.boxes("car") == 0
+    assert published.annotations()[0]["LS_was_cancelled"] is True
+    assert published.media("LS_state_cars")[0]["LS_state_cars"] == "skipped"
+
+
+def test_an_annotation_that_is_no_longer_skipped_has_its_boxes_again(published: World):
+    made = published.annotate(published.task_ids()[0], box(), was_cancelled=True)
+    published.collect()
+    published.ls.update_annotation(made["id"], {"was_cancelled": False})
+    published.collect()
+    assert published.boxes("car") == 1
+    assert published.annotations()[0]["LS_was_cancelled"] is False
+
+
+def test_ground_truth_is_told_apart(published: World):
+    published.annotate(published.task_ids()[0], box(), ground_truth=True)
+    published.collect()
+    assert published.db.count("FindBoundingBox", equal("LS_source", "ground_truth")) == 1
+
+
+# What goes
+
+
+def test_a_deleted_annotation_is_a_tombstone_that_keeps_its_json(published: World):
+    made = published.annotate(published.task_ids()[0], box())
+    published.collect()
+    published.ls.delete_annotation(made["id"])
+    report = published.collect()
+    (ours,) = published.annotations()
+    assert report.deleted == 1
+    assert "LS_deleted_at" in ours
+    assert json.loads(ours["LS_data"])["result"][0]["id"] == "r1"
+    assert published.boxes("car") == 0
+
+
+def test_a_task_whose_annotation_was_deleted_is_open_again(published: World):
+    made = published.annotate(published.task_ids()[0], box())
+    published.collect()
+    published.ls.delete_annotation(made["id"])
+    published.collect()
+    assert {row["LS_state_cars"] for row in published.media("LS_state_cars")} == {"open"}
+
+
+def test_annotations_deleted_in_bulk_are_all_tombstones(published: World):
+    tasks = published.task_ids()
+    for task in tasks:
+        published.annotate(task, box())
+    published.collect()
+    published.ls.run_action(published.record.project_id, "delete_tasks_annotations", tasks)
+    assert published.collect().deleted == 3
+    assert published.boxes("car") == 0
+
+
+def test_a_deleted_task_is_withdrawn_with_its_annotations(published: World):
+    task = published.tasks()[0]
+    published.annotate(task["id"], box())
+    published.collect()
+    published.ls.delete_task(task["id"])
+    report = published.collect()
+    assert (report.tasks_withdrawn, report.deleted) == (1, 1)
+    assert [row["LS_state"] for row in published.stored(names.TASK, equal("LS_task_id", task["id"]))] == ["withdrawn"]
+    states = {row["guid"]: row["LS_state_cars"] for row in published.media("guid", "LS_state_cars")}
+    assert states[task["data"]["guid"]] == "withdrawn"
+    assert published.boxes("car") == 0
+
+
+def test_tasks_deleted_in_bulk_are_withdrawn(published: World):
+    first, second, third = published.task_ids()
+    published.annotate(first, box())
+    published.annotate(third, box())
+    published.collect()
+    published.ls.delete_tasks_bulk(published.record.project_id, [first, second])
+    report = published.collect()
+    assert (report.tasks_withdrawn, report.deleted) == (2, 1)
+    assert published.boxes("car") == 1
+
+
+def test_a_task_that_took_the_id_of_a_deleted_one_does_not_hide_the_deletion(published: World):
+    """SQLite gives the id of the newest deleted task to the next one, here in another batch."""
+    old = published.task_ids()[-1]
+    published.annotate(old, box(label="car"))
+    published.collect()
+    published.ls.delete_task(old)
+    published.hand_in({"b.png": picture(50)}, batch="June")
+    published.publish("June")
+    assert published.task_ids()[-1] == old
+    published.annotate(old, box(label="dog"))
+    published.collect("June")
+    report = published.collect("May")
+    assert (report.tasks_withdrawn, report.quarantined) == (1, [])
+    assert (published.boxes("car"), published.boxes("dog")) == (0, 1)
+
+
+def test_an_annotation_that_moved_to_a_twin_task_is_not_lost(published: World):
+    """ "Remove Duplicated Tasks" moves annotations to the first copy, and no timestamp shows it."""
+    first = published.tasks()[0]
+    published.ls.import_tasks(published.record.project_id, [{"data": first["data"]}])
+    twin = published.task_ids()[-1]
+    published.annotate(first["id"], box(label="dog"))
+    published.annotate(twin, box(label="car"))
+    published.collect()
+    published.ls.run_action(published.record.project_id, "remove_duplicates", published.task_ids())
+    assert twin not in published.task_ids()
+    published.collect()
+    assert (published.boxes("car"), published.boxes("dog")) == (1, 1)
+
+
+# Nothing to do
+
+
+def test_an_idle_sync_makes_two_requests_and_writes_nothing(published: World):
+    published.annotate(published.task_ids()[0], box())
+    published.collect()
+    published.db.writes.clear()
+    report = published.collect()
+    assert (report.idle, report.requests, published.db.writes) == (True, 2, [])
+
+
+def test_an_idle_sync_of_one_of_many_batches_makes_two_requests(world: World):
+    for number in range(4):
+        world.hand_in({"a.png": picture(number)}, batch=f"b{number}")
+        world.publish(f"b{number}")
+        world.collect(f"b{number}")
+    world.db.writes.clear()
+    reports = [world.collect(f"b{number}") for number in range(4)]
+    assert [report.requests for report in reports] == [2] * 4
+    assert world.db.writes == []
+
+
+def test_an_idle_sync_after_a_deletion_makes_two_requests(published: World):
+    published.collect()
+    published.ls.delete_task(published.task_ids()[0])
+    published.collect()
+    published.db.writes.clear()
+    report = published.collect()
+    assert (report.requests, published.db.writes) == (2, [])
+
+
+def test_an_idle_sync_makes_two_requests_where_people_added_tasks_of_their_own(published: World):
+    published.ls.import_tasks(published.record.project_id, [{"data": {"image": "http://elsewhere/x.png"}}])
+    published.collect()
+    published.db.writes.clear()
+    report = published.collect()
+    assert (report.requests, published.db.writes) == (2, [])
+
+
+def test_a_full_sync_without_changes_changes_no_annotation(published: World):
+    published.annotate(published.task_ids()[0], box())
+    published.collect()
+    before = published.annotations()
+    report = published.collect(full=True)
+    assert (report.tasks_read, report.created, report.updated, report.unchanged) == (3, 0, 0, 1)
+    assert published.annotations() == before
+
+
+# How far
+
+
+def test_the_watermark_is_the_newest_time_in_the_data(published: World):
+    published.annotate(published.task_ids()[1], box())
+    report = published.collect()
+    assert report.watermark == max(task["updated_at"] for task in published.tasks())
+
+
+def test_a_batch_does_not_read_what_changed_in_another(published: World):
+    published.hand_in({"b.png": picture(50)}, batch="June")
+    published.publish("June")
+    published.collect("June")
+    for task in published.task_ids()[:3]:
+        published.annotate(task, box())
+    assert published.collect("June").requests == 2
+    assert load_state(published.db, published.record.sync_key("May")).watermark == ""
+
+
+def test_many_tasks_of_one_microsecond_are_all_read(world: World):
+    """A bulk action gives all its tasks the same `updated_at`; a page holds 200 of them."""
+    tasks = _annotated(world, 230)
+    assert world.collect().created == 230
+    world.ls.run_action(world.record.project_id, "delete_tasks_annotations", tasks)
+    assert len({task["updated_at"] for task in world.tasks()}) == 1
+    assert world.collect().deleted == 230
+    assert world.boxes("car") == 0
+
+
+def test_a_sync_that_stops_half_way_is_completed_by_the_next(world: World, aperturedb: LocalServer, tmp_path: Path):
+    """The database stops after the first hundred tasks; the watermark is that of the data that was written."""
+    _annotated(world, 130)
+    with pytest.raises(TransientError):
+        world.collect(progress=lambda text: aperturedb.stop())
+    with LocalServer(tmp_path / "aperturedb") as server, WatchedDatabase(server.key) as world.db:
+        state = load_state(world.db, world.record.sync_key("May"))
+        expire_leases(world.db)
+        assert len(world.annotations()) == 100
+        assert state.watermark == sorted(task["updated_at"] for task in world.tasks())[99]
+        assert world.collect().created == 30
+        assert world.boxes("car") == 130
+
+
+def _annotated(world: World, count: int) -> list[int]:
+    """That many labelled tasks, in two requests; returns their ids."""
+    world.hand_in({"z.png": picture(500)}, batch="June")
+    world.publish("June")
+    guids = world.hand_in(pictures(count)).guids
+    data = [{"guid": guid, "import_batch": "May", "image": LINKS.link(guid)} for guid in guids]
+    tasks = world.ls.import_tasks(
+        world.record.project_id, [{"data": values, "annotations": [{"result": [box()]}]} for values in data]
+    )
+    world.ls.delete_task(world.task_ids()[0])
+    world.collect("June")
+    assert world.publish().adopted == count
+    return tasks
+
+
+# Not alone
+
+
+class Interrupted(LabelStudio):
+    """Reads the changed tasks, and lets something happen before they are worked on."""
+
+    meanwhile: Callable[[], object]
+
+    def iterate_changed(self, *arguments: Any, **options: Any) -> Iterator[dict[str, Any]]:
+        tasks = list(super().iterate_changed(*arguments, **options))
+        self.meanwhile()
+        yield from tasks
+
+
+def test_two_syncs_of_one_batch_exclude_each_other(published: World, label_studio_key: str):
+    published.annotate(published.task_ids()[0], box())
+    with Interrupted(published.ls.url, label_studio_key) as ls:
+        seen = []
+
+        def meanwhile() -> None:
+            with pytest.raises(TransientError, match=r"Another process is writing .*\|cars\|May") as refused:
+                published.collect()
+            seen.append(refused.value)
+
+        ls.meanwhile = meanwhile
+        report = collect_annotations(published.db, ls, published.project, batch="May")
+    assert (len(seen), report.created) == (1, 1)
+
+
+class InterruptedDatabase(WatchedDatabase):
+    """Lets something happen once, before the first query that writes boxes is sent."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def run(self, query: Query) -> Reply:
+        if self.meanwhile and any(name == "AddBoundingBox" for name, _ in query.commands):
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
+        return super().run(query)
+
+
+@pytest.mark.parametrize("first", ["unknown", "known"])
+def test_a_sync_that_lost_its_lease_does_not_spoil_what_a_newer_one_wrote(
+    published: World, aperturedb: LocalServer, first: str
+):
+    """It read two boxes; then it hung for minutes, and another one read and wrote that there is one."""
+    made = published.annotate(published.task_ids()[0], box("r0", label="dog"))
+    if first == "known":
+        published.collect()
+    published.ls.update_annotation(made["id"], {"result": [box("r1"), box("r2")]})
+
+    def meanwhile() -> None:
+        expire_leases(published.db)
+        published.ls.update_annotation(made["id"], {"result": [box("r1", label="dog")]})
+        published.collect()
+
+    with InterruptedDatabase(aperturedb.key) as db:
+        db.meanwhile = meanwhile
+        with pytest.raises(TransientError):
+            collect_annotations(db, published.ls, published.project, batch="May")
+    expire_leases(published.db)
+    published.collect()
+    assert (published.boxes("car"), published.boxes("dog")) == (0, 1)
+    assert json.loads(published.annotations()[0]["LS_data"])["result"][0]["value"]["rectanglelabels"] == ["dog"]

@@ -1,0 +1,52 @@
+"""Indexes and types before the first write."""
+
+import pytest
+
+from labeling_assets.clients.query import Query
+from labeling_assets.errors import DataError
+from labeling_assets.sync.database import prepare_database
+from labeling_assets_tests.sync.world import WatchedDatabase, picture
+
+STATE = "LS_state_cars"
+
+
+def indexes(database: WatchedDatabase) -> dict[str, set[str]]:
+    return {cls: set(props) for cls, props in database.one("GetIndexes", {})["indexes"]["entity"].items()}
+
+
+def test_the_keys_are_indexed(database: WatchedDatabase):
+    prepare_database(database, (STATE,))
+    found = indexes(database)
+    assert {"guid", STATE} <= found["_Image"] & found["_Video"] & found["_Blob"]
+    assert {"LS_project", "LS_batch", "LS_state"} <= found["LS_task"]
+    assert {"LS_project", "LS_updated_at"} <= found["LS_annotation"]
+    assert {"LS_label", "LS_batch", "LS_media_guid"} <= found["LS_region"] & found["_BoundingBox"] & found["_Polygon"]
+
+
+def test_the_second_time_nothing_is_written(database: WatchedDatabase):
+    prepare_database(database, (STATE,))
+    database.writes.clear()
+    prepare_database(database, (STATE,))
+    assert database.writes == []
+
+
+def test_a_new_project_adds_only_its_own_indexes(database: WatchedDatabase):
+    prepare_database(database)
+    database.writes.clear()
+    prepare_database(database, (STATE,))
+    assert database.writes == ["CreateIndex"] * 3
+
+
+@pytest.mark.parametrize(
+    ("prop", "value", "wanted"), [("guid", 3, "string"), ("LS_width", "wide", "number"), (STATE, True, "string")]
+)
+def test_a_property_of_another_type_is_named_and_nothing_written(
+    database: WatchedDatabase, prop: str, value: object, wanted: str
+):
+    query = Query()
+    query.add("AddImage", {"properties": {prop: value}}, picture())
+    database.run(query)
+    database.writes.clear()
+    with pytest.raises(DataError, match=f"_Image already has a property '{prop}' of type .* needs it as {wanted}"):
+        prepare_database(database, (STATE,))
+    assert database.writes == []

@@ -1,0 +1,138 @@
+"""The labeling project in Label Studio: made once, found again, its configuration changed with care."""
+
+from collections.abc import Callable
+
+import pytest
+
+from labeling_assets import names
+from labeling_assets.clients.constraints import equal
+from labeling_assets.clients.query import Query
+from labeling_assets.errors import ConfigurationError
+from labeling_assets.sync.labeling_project import ensure_project, recorded_project
+from labeling_assets_tests.sync.world import BOXES, World, box, picture
+
+TREES = BOXES.replace('<Label value="dog"/>', '<Label value="dog"/><Label value="tree"/>')
+NO_DOGS = BOXES.replace('<Label value="dog"/>', "")
+NO_CARS = BOXES.replace('<Label value="car"/>', "")
+CHOICES = """
+<View><Image name="image" value="$image"/>
+  <Choices name="seen" toName="image" choice="multiple"><Choice value="sun"/><Choice value="rain"/></Choices>
+</View>
+"""
+
+
+def project_config(world: World) -> str:
+    return world.ls.project(world.record.project_id).label_config
+
+
+def choices(*chosen: str) -> dict[str, object]:
+    value = {"choices": list(chosen)}
+    return {"id": "c1", "type": "choices", "from_name": "seen", "to_name": "image", "value": value}
+
+
+def test_a_project_is_made_once(world: World):
+    first = ensure_project(world.db, world.ls, world.project)
+    assert (
+        ensure_project(world.db, world.ls, world.project)
+        == first
+        == recorded_project(world.db, world.ls, world.project)
+    )
+    assert len(world.ls.find_projects_by_title(world.project.title)) == 1
+
+
+def test_a_project_whose_recording_was_lost_is_found_again(world: World):
+    first = ensure_project(world.db, world.ls, world.project)
+    query = Query()
+    query.add("DeleteEntity", {"with_class": names.PROJECT, "constraints": equal(names.SLUG, "cars")})
+    world.db.run(query)
+    assert ensure_project(world.db, world.ls, world.project).project_id == first.project_id
+
+
+def test_a_project_of_the_same_title_that_is_not_ours_is_left_alone(world: World):
+    foreign = world.ls.create_project(world.project.title, BOXES)
+    assert ensure_project(world.db, world.ls, world.project).project_id != foreign.id
+
+
+def test_the_database_knows_server_project_and_configuration(world: World):
+    record = ensure_project(world.db, world.ls, world.project)
+    (instance,), (project,), (config,) = (world.stored(name) for name in (names.INSTANCE, names.PROJECT, names.CONFIG))
+    assert (instance["LS_url"], instance["LS_guid"]) == (world.ls.url, record.instance)
+    assert (project["LS_slug"], project["LS_project_id"]) == ("cars", record.project_id)
+    assert config["LS_xml"] == BOXES
+
+
+def test_idle_it_costs_one_request(world: World):
+    ensure_project(world.db, world.ls, world.project)
+    before = world.ls.request_count
+    ensure_project(world.db, world.ls, world.project)
+    assert world.ls.request_count - before == 1
+
+
+def test_the_number_of_annotators_is_applied(published: World):
+    published.rewrite(yaml="annotators: 3")
+    published.publish()
+    assert published.ls.project(published.record.project_id).maximum_annotations == 3
+
+
+def test_added_labels_are_applied(published: World):
+    published.rewrite(config=TREES)
+    published.publish()
+    assert 'value="tree"' in project_config(published)
+    assert len(published.stored(names.CONFIG)) == 2
+
+
+def test_a_label_that_nobody_used_may_go(published: World):
+    published.annotate(published.task_ids()[0], box(label="car"))
+    published.collect()
+    published.rewrite(config=NO_DOGS)
+    published.publish()
+    assert "dog" not in project_config(published)
+
+
+def test_a_label_in_use_may_not_go(published: World):
+    published.annotate(published.task_ids()[0], box("r1"), box("r2"))
+    published.collect()
+    published.rewrite(config=NO_CARS)
+    with pytest.raises(ConfigurationError, match=r"drops labels in use: car \(2 regions\)"):
+        published.publish()
+    assert "car" in project_config(published)
+
+
+def test_a_label_in_use_that_was_not_collected_yet_may_not_go(published: World):
+    published.annotate(published.task_ids()[0], box())
+    published.rewrite(config=NO_CARS)
+    with pytest.raises(ConfigurationError, match=r"drops labels in use: car \(in 1 tasks\)"):
+        published.publish()
+
+
+def test_a_choice_that_was_chosen_beside_another_may_not_go(make_world: Callable[..., World]):
+    world = make_world(config=CHOICES)
+    world.hand_in({"a.png": picture()})
+    world.publish()
+    world.annotate(world.task_ids()[0], choices("sun", "rain"))
+    world.collect()
+    world.rewrite(config=CHOICES.replace('<Choice value="rain"/>', ""))
+    with pytest.raises(ConfigurationError, match=r"drops labels in use: rain \(1 regions\)"):
+        world.publish()
+
+
+def test_a_label_in_use_may_go_if_the_project_allows_it(published: World):
+    published.annotate(published.task_ids()[0], box())
+    published.collect()
+    published.rewrite(config=NO_CARS, yaml="label_config_changes: allow")
+    published.publish()
+    assert "car" not in project_config(published)
+
+
+def test_a_variable_that_the_tasks_lack_may_not_come(published: World):
+    published.rewrite(config=BOXES.replace("</View>", '<Header value="$shop"/></View>'))
+    with pytest.raises(ConfigurationError, match=r"needs the variable\(s\) shop, which its 3 tasks do not have"):
+        published.publish()
+
+
+def test_a_project_that_label_studio_refuses_is_named(world: World):
+    """A title needs three letters."""
+    short = world.project.model_copy(update={"title": "ab"})
+    with pytest.raises(ConfigurationError, match=r"Label Studio refuses project 'cars'.*at least 3 characters"):
+        ensure_project(world.db, world.ls, short)
+    assert world.stored(names.PROJECT) == []

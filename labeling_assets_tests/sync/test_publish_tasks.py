@@ -1,0 +1,215 @@
+"""Exactly one task for each medium and project, however often and by however many it is made."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from labeling_assets import names
+from labeling_assets.clients.constraints import equal
+from labeling_assets.clients.label_studio import LabelStudio
+from labeling_assets.clients.query import Query
+from labeling_assets.errors import ConfigurationError, DataError, TransientError
+from labeling_assets.local_aperturedb.server import LocalServer
+from labeling_assets.media_urls import guid_in_link
+from labeling_assets_tests.sync.world import LINKS, WatchedDatabase, World, picture, pictures
+
+SHOP = '<View><Text name="t" value="$shop"/><Choices name="c" toName="t"><Choice value="ok"/></Choices></View>'
+
+
+class LosesTheAnswer(httpx.BaseTransport):
+    """Gives a request to the server and loses the answer of the first import."""
+
+    def __init__(self) -> None:
+        self._real = httpx.HTTPTransport()
+        self.lost = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self._real.handle_request(request)
+        if request.url.path.endswith("/import") and not self.lost:
+            self.lost += 1
+            response.read()
+            raise httpx.ReadTimeout("timed out", request=request)
+        return response
+
+
+# One task a medium
+
+
+def test_each_medium_is_one_task(world: World):
+    guids = world.hand_in(pictures(3)).guids
+    report = world.publish()
+    assert (report.media, report.created, report.known, report.failed) == (3, 3, 0, [])
+    assert sorted(task["data"]["guid"] for task in world.tasks()) == guids == report.task_guids
+
+
+def test_the_data_names_guid_batch_and_a_link_that_verifies(published: World):
+    task = published.tasks()[0]
+    guid, link = task["data"]["guid"], httpx.URL(task["data"]["image"])
+    assert task["data"]["import_batch"] == "May"
+    assert guid_in_link(str(link)) == guid
+    assert LINKS.verify(guid, key_id=link.params["k"], signature=link.params["s"])
+
+
+def test_a_second_run_makes_nothing(published: World):
+    report = published.publish()
+    assert (report.created, report.adopted, report.known) == (0, 0, 3)
+    assert len(published.tasks()) == 3
+
+
+def test_media_without_a_task_are_found_by_a_positive_search(published: World):
+    published.hand_in({"b.png": picture(50)}, batch="June")
+    waiting = published.db.find("FindImage", equal("LS_state_cars", "new"), properties=["LS_source_uri"], blobs=False)
+    assert [row["LS_source_uri"] for row in waiting] == ["b.png"]
+
+
+def test_each_task_is_recorded(published: World):
+    record = published.stored(names.TASK, equal("LS_task_id", published.task_ids()[0]))[0]
+    assert (record["LS_project"], record["LS_batch"], record["LS_state"]) == ("cars", "May", "open")
+    assert record["LS_media_guid"] == published.tasks()[0]["data"]["guid"]
+
+
+def test_a_medium_of_a_second_batch_gets_no_second_task(published: World):
+    published.hand_in({"again.png": picture(0), "new.png": picture(50)}, batch="June")
+    report = published.publish("June")
+    assert (report.media, report.created, report.known) == (2, 1, 1)
+    assert len(published.tasks()) == 4
+
+
+def test_only_media_of_the_projects_types_become_tasks(world: World):
+    world.hand_in({**pictures(1), "note.txt": "a text"})
+    assert (world.publish().media, len(world.tasks())) == (1, 1)
+
+
+def test_tasks_whose_recording_was_lost_are_adopted(published: World):
+    """As if the run was killed between the import into Label Studio and the writing to ApertureDB."""
+    query = Query()
+    query.add("DeleteEntity", {"with_class": names.TASK, "constraints": equal("LS_project", "cars")})
+    query.add("UpdateImage", {"constraints": equal("LS_role", "media"), "properties": {"LS_state_cars": "new"}})
+    published.db.run(query)
+    report = published.publish()
+    assert (report.created, report.adopted) == (0, 3)
+    assert (len(published.tasks()), len(published.stored(names.TASK))) == (3, 3)
+
+
+def test_two_publishers_at_once_make_one_task_each(world: World, aperturedb: LocalServer):
+    world.hand_in(pictures(40))
+    with WatchedDatabase(aperturedb.key) as other:
+        twin = World(other, world.project, world.inbox, world.ls)
+        threads = [threading.Thread(target=each.publish) for each in (world, twin)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(world.tasks()) == len(world.stored(names.TASK)) == 40
+    assert len(world.ls.find_projects_by_title(world.project.title)) == 1
+
+
+def test_an_import_whose_answer_is_lost_makes_no_second_task(world: World, label_studio_key: str):
+    world.hand_in(pictures(3))
+    transport = LosesTheAnswer()
+    with LabelStudio(world.ls.url, label_studio_key, transport=transport, sleep=lambda seconds: None) as ls:
+        report = world.publish(ls=ls)
+    assert (transport.lost, report.created) == (1, 3)
+    assert len(world.tasks()) == len(world.stored(names.TASK)) == 3
+
+
+# What can not become a task
+
+
+def test_a_medium_without_the_column_fails_and_the_others_go_on(make_world: Callable[..., World]):
+    world = make_world(config=SHOP)
+    world.hand_in({**pictures(2), "manifest.csv": "path,shop\na00.png,Bern\na01.png,\n"})
+    report = world.publish()
+    (failed,) = report.failed
+    assert (report.created, [task["data"]["shop"] for task in world.tasks()]) == (1, ["Bern"])
+    assert "has no 'shop', which the variable $shop" in failed.text
+    assert "fill the column in the manifest" in failed.text
+
+
+def test_a_text_becomes_the_task_itself(make_world: Callable[..., World]):
+    world = make_world(config=SHOP.replace("$shop", "$text"), yaml="media_types: [text]")
+    world.hand_in({"a.txt": "grüße"})
+    world.publish()
+    assert world.tasks()[0]["data"]["text"] == "grüße"
+
+
+# What is refused before anything is sent
+
+
+@pytest.mark.parametrize(
+    ("config", "yaml", "message"),
+    [
+        ("<View><Image", "", "label configuration"),
+        ('<View><Image name="i" value="$image"/></View>', "", "nothing to label with"),
+        (SHOP.replace("$shop", "$guid"), "", r"uses \$guid, which is filled for every task"),
+        (SHOP, "data: {shop: elsewhere}", "'elsewhere'; use link, text, column:<name>"),
+        (SHOP, "data: {price: link}", "gives data for price, but the label configuration has only shop"),
+    ],
+    ids=["not XML", "no control", "reserved variable", "unknown source", "unknown variable"],
+)
+def test_a_project_that_cannot_work_is_refused_before_anything_is_sent(
+    make_world: Callable[..., World], config: str, yaml: str, message: str
+):
+    world = make_world(config=config, yaml=yaml)
+    world.hand_in(pictures(1))
+    with pytest.raises(ConfigurationError, match=message):
+        world.publish()
+    assert world.ls.find_projects_by_title(world.project.title) == []
+
+
+def test_a_wrong_token_is_named(world: World):
+    world.hand_in(pictures(1))
+    with LabelStudio(world.ls.url, "0" * 40) as ls, pytest.raises(ConfigurationError, match="LABEL_STUDIO_API_KEY"):
+        world.publish(ls=ls)
+
+
+def test_label_studio_that_is_down_is_worth_another_try(world: World):
+    world.hand_in(pictures(1))
+    began = time.monotonic()
+    refused = pytest.raises(TransientError, match=r"Label Studio at http://127\.0\.0\.1:9 cannot be reached")
+    with LabelStudio("http://127.0.0.1:9", "0" * 40, sleep=lambda seconds: None) as ls, refused:
+        world.publish(ls=ls)
+    assert time.monotonic() - began < 10
+    assert world.stored(names.PROJECT) == []
+
+
+def test_aperturedb_that_is_down_is_worth_another_try(world: World, aperturedb: LocalServer):
+    world.hand_in(pictures(1))
+    aperturedb.stop()
+    began = time.monotonic()
+    with pytest.raises(TransientError, match=r"ApertureDB at 127\.0\.0\.1:.* cannot be reached"):
+        world.publish()
+    assert time.monotonic() - began < 20
+
+
+# Label Studio is not what it was
+
+
+def test_a_deleted_project_stops_everything(published: World):
+    published.ls.delete_project(published.record.project_id)
+    with pytest.raises(DataError, match=r"Project \d+ \(cars\) is gone"):
+        published.publish()
+    with pytest.raises(DataError, match="is gone"):
+        published.collect()
+
+
+def test_another_project_under_the_same_id_stops_everything(published: World):
+    query = Query()
+    properties = {"LS_project_created_at": "2020-01-01T00:00:00.000000Z"}
+    condition = equal(names.SLUG, "cars")
+    query.add("UpdateEntity", {"with_class": names.PROJECT, "constraints": condition, "properties": properties})
+    published.db.run(query)
+    published.db.writes.clear()
+    with pytest.raises(DataError, match="Label Studio was rebuilt or restored"):
+        published.collect()
+    assert published.db.writes == []
+    with pytest.raises(DataError, match="2020-01-01"):
+        published.publish()
+
+
+def test_a_sync_before_the_first_task_says_what_to_do(world: World):
+    with pytest.raises(DataError, match=r"has no tasks in .* yet: materialize its tasks first"):
+        world.collect()

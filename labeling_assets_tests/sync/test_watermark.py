@@ -1,0 +1,85 @@
+"""How far a batch is in sync."""
+
+from datetime import UTC, datetime, timedelta
+
+from labeling_assets import names
+from labeling_assets.clients.label_studio import Probe
+from labeling_assets.clients.query import Query
+from labeling_assets.sync.watermark import SyncState, load_state, load_states
+from labeling_assets_tests.sync.world import WatchedDatabase
+
+NOON = "2026-05-01T12:00:00.000000Z"
+EARLIER = "2026-05-01T11:59:30.000000Z"
+LONG_AGO = "2026-05-01T11:58:59.999999Z"
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def test_a_sync_begins_a_minute_before_the_watermark():
+    assert SyncState("k", watermark=NOON).since == at(NOON) - timedelta(seconds=60)
+    assert SyncState("k").since is None
+
+
+def test_a_watermark_never_goes_back():
+    state = SyncState("k", watermark=NOON)
+    assert state.moved(EARLIER).watermark == NOON
+    assert state.moved("2026-05-01T12:00:00.000001Z").watermark == "2026-05-01T12:00:00.000001Z"
+
+
+def test_the_window_is_the_minute_before_the_watermark():
+    state = SyncState("k", watermark=NOON).closed({1: LONG_AGO, 2: EARLIER, 3: NOON})
+    assert (state.window_total, state.window_newest) == (2, NOON)
+
+
+def test_a_window_that_is_the_same_matches():
+    state = SyncState("k", watermark=NOON).closed({2: EARLIER, 3: NOON})
+    assert state.matches(Probe(2, at(NOON), 3))
+
+
+def test_a_task_that_came_late_or_went_does_not_match():
+    state = SyncState("k", watermark=NOON).closed({2: EARLIER, 3: NOON})
+    assert not state.matches(Probe(3, at(NOON), 3))
+    assert not state.matches(Probe(1, at(NOON), 3))
+
+
+def test_a_newer_task_does_not_match():
+    state = SyncState("k", watermark=NOON).closed({3: NOON})
+    assert not state.matches(Probe(1, at(NOON) + timedelta(microseconds=1), 3))
+
+
+def test_a_batch_without_tasks_matches_none():
+    state = SyncState("k").closed({})
+    assert state.matches(Probe(0, None, None))
+    assert not state.matches(Probe(1, at(NOON), 1))
+
+
+def test_an_open_window_matches_nothing():
+    assert not SyncState("k").matches(Probe(0, None, None))
+    assert not SyncState("k", watermark=NOON).moved(NOON).matches(Probe(0, None, None))
+
+
+def stored(database: WatchedDatabase, *states: SyncState) -> None:
+    query = Query()
+    for state in states:
+        query.add("AddEntity", {"class": names.SYNC, "properties": {names.KEY: state.key}})
+        state.save(query)
+    database.run(query)
+
+
+def test_a_state_is_kept(database: WatchedDatabase):
+    state = SyncState("p|May", NOON, 2, NOON, EARLIER, 4, {7: "its data names no medium"})
+    stored(database, state)
+    assert load_state(database, "p|May") == state
+
+
+def test_without_a_state_there_is_an_empty_one(database: WatchedDatabase):
+    assert load_state(database, "p|May") == SyncState("p|May")
+
+
+def test_the_states_of_a_project_are_those_of_its_batches(database: WatchedDatabase):
+    may, june = SyncState("p|May", NOON), SyncState("p|June", EARLIER)
+    stored(database, may, june, SyncState("p2|May", NOON))
+    database.one("AddEntity", {"class": names.SYNC, "properties": {names.KEY: "p|publish"}})
+    assert load_states(database, "p") == {"May": may, "June": june}

@@ -66,7 +66,8 @@ def collect_annotations(
     report.idle = not full and _idle(db, ls, record, batch, state=state, task_number=current.task_number)
     if not report.idle:
         prepare_database(db, (project.state,))
-        with lease(db, record.sync_key(batch)) as held:
+        # Long enough for another run of the same batch; one that takes longer is worth a message.
+        with lease(db, record.sync_key(batch), wait_s=30) as held:
             collector = _Collector(db, ls, project, record, report, held=held, batch=batch, run_id=run_id)
             state = load_state(db, record.sync_key(batch))
             state = collector.run(state, full=full, task_number=current.task_number, progress=progress)

@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Final
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
-from labeling_assets.clients.constraints import all_of, any_of, equal, missing
+from labeling_assets.clients.constraints import all_of, any_of, equal, missing, one_of
 from labeling_assets.clients.constraints import compare as constraint
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import TransientError
@@ -49,7 +50,9 @@ class Lease:
 
 @contextmanager
 def lease(db: ApertureDB, key: str, *, clock: Callable[[], float] = time.time, wait_s: float = 0.0) -> Iterator[Lease]:
-    """Hold the lease of `key` for the body of the `with`; a lease that expired may be taken.
+    """Hold the lease of `key` for the body of the `with`.
+
+    A lease that expired may be taken, and so may one whose owner was a process of this machine that has ended.
 
     Args:
         db: Where the lease is kept.
@@ -60,13 +63,15 @@ def lease(db: ApertureDB, key: str, *, clock: Callable[[], float] = time.time, w
     Raises:
         TransientError: another process holds it.
     """
-    owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-    held = Lease(key, owner, clock)
+    held = Lease(key, f"{_machine()}:{os.getpid()}:{secrets.token_hex(4)}", clock)
     deadline = time.monotonic() + wait_s
     while not _take(db, held, clock):
+        holder = _holder(db, key)
+        if _has_ended(holder) and _take(db, held, clock, instead_of=holder):
+            break
         if time.monotonic() >= deadline:
             raise TransientError(
-                f"Another process is writing {key!r} ({_holder(db, key)}). Wait for it; "
+                f"Another process is writing {key!r} ({holder}). Wait for it; "
                 f"if it was killed, its lease ends by itself within {_LIFETIME_S:g} s."
             )
         time.sleep(0.5)
@@ -76,14 +81,39 @@ def lease(db: ApertureDB, key: str, *, clock: Callable[[], float] = time.time, w
         _release(db, held)
 
 
-def _take(db: ApertureDB, held: Lease, clock: Callable[[], float]) -> bool:
+def _machine() -> str:
+    """Where process ids mean something: a host name alone may be shared by containers."""
+    try:
+        return f"{socket.gethostname()}/{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return socket.gethostname()
+
+
+def _has_ended(owner: str) -> bool:
+    """Whether the owner was a process of this machine and is no more; False where that cannot be known."""
+    machine, _, rest = owner.partition(":")
+    number = rest.partition(":")[0]
+    if machine != _machine() or not number.isdigit() or sys.platform == "win32":
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _take(db: ApertureDB, held: Lease, clock: Callable[[], float], instead_of: str | None = None) -> bool:
     query = Query()
     query.add(
         "AddEntity",
         {"class": names.SYNC, "properties": {names.KEY: held.key}, "if_not_found": equal(names.KEY, held.key)},
     )
     free = any_of(
-        missing("LS_lease_owner"), equal("LS_lease_owner", held.owner), constraint("LS_lease_until", "<", clock())
+        missing("LS_lease_owner"),
+        one_of("LS_lease_owner", [owner for owner in (held.owner, instead_of) if owner is not None]),
+        constraint("LS_lease_until", "<", clock()),
     )
     place = query.add(
         "UpdateEntity",

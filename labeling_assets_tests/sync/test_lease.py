@@ -1,9 +1,13 @@
 """One writer at a time."""
 
+import subprocess
+import sys
+
 import pytest
 
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import TransientError
+from labeling_assets.local_aperturedb.server import LocalServer
 from labeling_assets.sync.lease import lease
 from labeling_assets_tests.sync.world import WatchedDatabase
 
@@ -81,3 +85,21 @@ def test_a_lease_that_was_taken_over_cannot_be_renewed_and_is_not_ended_by_its_o
         first.__exit__(None, None, None)
         with pytest.raises(TransientError), lease(database, "May", clock=clock):
             pass
+
+
+def _hold_and_die(key: str, lease_key: str) -> None:
+    """What a process does that is killed while it holds a lease."""
+    program = (
+        "import os, sys; from labeling_assets.clients.aperturedb import ApertureDB;"
+        "from labeling_assets.sync.lease import lease;"
+        "held = lease(ApertureDB(sys.argv[1]), sys.argv[2]); held.__enter__(); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", program, key, lease_key], check=False)
+
+
+def test_the_lease_of_a_process_that_was_killed_here_is_taken_at_once(
+    aperturedb: LocalServer, database: WatchedDatabase
+):
+    _hold_and_die(aperturedb.key, "August")
+    with lease(database, "August") as held:
+        assert held.key == "August"

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from labeling_assets.local_aperturedb import messages
@@ -57,10 +58,22 @@ def check_arguments(given: object, parameters: Parameters) -> Arguments:
             checked[name] = check(value)
         except QueryError as error:
             raise error.inside(name) from error
-    for name, declared in parameters.items():
-        if isinstance(declared, Required) and name not in checked:
+    for name in _required(parameters):
+        if name not in checked:
             raise QueryError(messages.MISSING_PARAMETER.format(name=name))
     return checked
+
+
+# By the identity of declarations, which are made once and kept here, so that no other can have the same identity.
+_REQUIRED: Final[dict[int, tuple[Parameters, tuple[str, ...]]]] = {}
+
+
+def _required(parameters: Parameters) -> tuple[str, ...]:
+    found = _REQUIRED.get(id(parameters))
+    if found is None:
+        required = (name for name, declared in parameters.items() if isinstance(declared, Required))
+        found = _REQUIRED[id(parameters)] = (parameters, tuple(required))
+    return found[1]
 
 
 def boolean(value: Any) -> bool:
@@ -98,6 +111,8 @@ def finite(value: Any) -> float:
 def text(value: Any) -> str:
     if not isinstance(value, str):
         raise expected("a string", value)
+    if value.isascii():
+        return value
     try:
         value.encode()
     except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON can spell
@@ -123,11 +138,17 @@ def list_of(check_item: Check) -> Check:
     return check
 
 
-def object_of(parameters: Parameters) -> Check:
-    def check(value: Any) -> Arguments:
-        return check_arguments(value, parameters)
+@dataclass(frozen=True, slots=True)
+class ObjectOf:
+    """Check for an object with parameters of its own."""
 
-    return check
+    parameters: Parameters
+
+    def __call__(self, value: Any) -> Arguments:
+        return check_arguments(value, self.parameters)
+
+
+object_of: Final = ObjectOf
 
 
 def unsupported(value: Any) -> Any:
@@ -139,16 +160,18 @@ def unsupported(value: Any) -> Any:
 
 def user_name(value: Any) -> str:
     """The name of a class or property that a user may create."""
-    name = text(value)
-    if not _NAME.fullmatch(name):
-        raise QueryError(messages.NOT_A_NAME.format(name=name))
-    return name
+    return _valid_name(text(value), system=False)
 
 
 def any_name(value: Any) -> str:
     """The name of a user's or the system's class or property, in a search."""
-    name = text(value)
-    if not _NAME.fullmatch(name) and not _SYSTEM_NAME.fullmatch(name):
+    return _valid_name(text(value), system=True)
+
+
+@lru_cache(maxsize=4096)
+def _valid_name(name: str, *, system: bool) -> str:
+    """The same names come with every query; only valid ones are remembered."""
+    if not _NAME.fullmatch(name) and not (system and _SYSTEM_NAME.fullmatch(name)):
         raise QueryError(messages.NOT_A_NAME.format(name=name))
     return name
 

@@ -4,12 +4,18 @@ A file is on disk before the transaction that names it commits, and goes only wh
 is left. What a crash leaves behind is swept at the next start.
 """
 
+import contextlib
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final
 
-_FOLDERS = 256
+_FILES_PER_FOLDER: Final = 1024
+# Syncs at the same time share the work of the file system.
+_SYNCING: Final = 8
+_EARLIER_FOLDERS: Final = 256
 
 
 class BlobFiles:
@@ -20,28 +26,42 @@ class BlobFiles:
         self._readers: list[int] = []
         self._graves: list[tuple[int, int]] = []  # epoch of the deletion, object
         folder.mkdir(parents=True, exist_ok=True)
+        self._move_earlier_files()
 
     def write(self, number: int, content: bytes) -> None:
-        path = self._path(number)
-        if not path.parent.exists():
+        """Not durable before `sync`."""
+        path = self.path(number)
+        if number % _FILES_PER_FOLDER == 0 or not path.parent.exists():
             path.parent.mkdir(exist_ok=True)
-            _sync_folder(self._folder)
-        with path.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            _sync(self._folder)
+        path.write_bytes(content)
 
     def read(self, number: int) -> bytes:
-        return self._path(number).read_bytes()
+        # Unbuffered and at once, which is twice as fast as `read_bytes` for small files.
+        descriptor = os.open(self._name(number), os.O_RDONLY)
+        try:
+            size = os.fstat(descriptor).st_size
+            content = os.read(descriptor, size)
+            while len(content) < size and (more := os.read(descriptor, size - len(content))):
+                content += more
+            return content
+        finally:
+            os.close(descriptor)
 
-    def sync_folders(self, numbers: Iterable[int]) -> None:
-        """Make the names of new files durable, which syncing the files alone does not promise."""
-        for folder in sorted({self._path(number).parent for number in numbers}):
-            _sync_folder(folder)
+    def sync(self, numbers: Sequence[int]) -> None:
+        """Make new files durable, and their names, which syncing the files alone does not promise."""
+        paths = [self.path(number) for number in numbers]
+        if len(paths) > 1:
+            with ThreadPoolExecutor(min(len(paths), _SYNCING)) as workers:
+                list(workers.map(_sync, paths))
+        elif paths:
+            _sync(paths[0])
+        for folder in sorted({path.parent for path in paths}):
+            _sync(folder)
 
     def remove(self, numbers: Iterable[int]) -> None:
         for number in numbers:
-            self._path(number).unlink(missing_ok=True)
+            self.path(number).unlink(missing_ok=True)
 
     def enter(self) -> int:
         """A reader begins. Hand the ticket back to `leave`."""
@@ -52,7 +72,9 @@ class BlobFiles:
     def leave(self, ticket: int) -> None:
         with self._lock:
             self._readers.remove(ticket)
-        self._bury()
+            graves = bool(self._graves)
+        if graves:
+            self._bury()
 
     def delete(self, numbers: Iterable[int]) -> None:
         """The objects are gone from the database; their files go as soon as no older reader is left."""
@@ -75,16 +97,33 @@ class BlobFiles:
             self._graves = [grave for grave in self._graves if grave[0] > oldest]
         self.remove(due)
 
-    def _path(self, number: int) -> Path:
-        return self._folder / f"{number % _FOLDERS:02x}" / str(number)
+    def path(self, number: int) -> Path:
+        return Path(self._name(number))
+
+    def _name(self, number: int) -> str:
+        # Objects that were added together lie together, so a query syncs one folder and not many.
+        return f"{self._folder}/f{number // _FILES_PER_FOLDER}/{number}"
+
+    def _move_earlier_files(self) -> None:
+        """Earlier versions kept the files in 256 folders by the last byte of the number."""
+        for earlier in range(_EARLIER_FOLDERS):
+            folder = self._folder / f"{earlier:02x}"
+            if not folder.is_dir():
+                continue
+            for path in folder.iterdir():
+                if path.name.isascii() and path.name.isdigit():
+                    self.path(int(path.name)).parent.mkdir(exist_ok=True)
+                    path.rename(self.path(int(path.name)))
+            with contextlib.suppress(OSError):  # something that is not ours lies in it
+                folder.rmdir()
 
 
 def _is_known(name: str, known: set[int]) -> bool:
     return name.isascii() and name.isdigit() and int(name) in known
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -94,7 +94,7 @@ def _object_value(value: Any) -> Value:
             raise QueryError(messages.UNKNOWN_FUNCTION.format(name=next(iter(value), "")))
         return parse_date(value["_date"])
     if isinstance(value, list):
-        return tuple(_literal(_object_value(item)) for item in value)
+        return tuple(value) if _are_plain(value) else tuple(_literal(_object_value(item)) for item in value)
     return _scalar(value)
 
 
@@ -115,10 +115,15 @@ def _array_value(value: Any) -> Value:
         # A doubled $ is a text that starts with one.
         return text(value[1:]) if value.startswith("$$") else Property(any_name(value[1:]))
     if isinstance(value, list):
-        return tuple(_literal(_array_value(item)) for item in value)
+        return tuple(value) if _are_plain(value) else tuple(_literal(_array_value(item)) for item in value)
     if isinstance(value, dict):
         return _call(value)
     return _scalar(value)
+
+
+def _are_plain(values: list[Any]) -> bool:
+    """Whether all are texts in which there is nothing to check or to interpret, as in a list of keys."""
+    return all(type(value) is str and value.isascii() and not value.startswith("$") for value in values)
 
 
 def _call(value: dict[str, Any]) -> Value:

@@ -14,6 +14,7 @@ MESSAGE_TOO_LARGE: Final = "Message of {size} bytes is larger than the limit of 
 ANSWER_TOO_LARGE: Final = "Response of more than {limit} bytes is larger than allowed"
 MALFORMED_MESSAGE: Final = "Malformed message: not a query message"
 MALFORMED_JSON: Final = "Malformed JSON: {reason}"
+JSON_TOO_DEEP: Final = "Malformed JSON: nested too deep"
 NOT_A_QUERY: Final = "A query is an array of commands but got {got}"
 EMPTY_QUERY: Final = "A query needs at least one command"
 NOT_A_COMMAND: Final = "a command is an object with one key but got {got}"
@@ -22,6 +23,15 @@ UNSUPPORTED_COMMAND: Final = 'command "{command}" is not supported by the local 
 BLOB_COUNT: Final = "Expected blobs: {expected}. Received blobs: {received}"  # real
 INTERNAL: Final = "Internal Server Error"
 STORAGE: Final = "The storage refused the query: {reason}"
+
+# REST.
+SERVER_NAME: Final = "labeling_assets local ApertureDB"
+REST_PATH: Final = "queries go to /api/"
+REST_LENGTH: Final = "a request needs the header Content-Length, and no Transfer-Encoding"
+REST_FORM: Final = "a query is a multipart/form-data with a part query and a part blobs for each blob"
+REST_PART: Final = 'unknown part "{name}" of the form: expected query or blobs'
+REST_QUERIES: Final = "expected one part query of the form but got {got}"
+MALFORMED_MULTIPART: Final = "Malformed multipart/form-data"
 
 # Arguments.
 EXPECTED: Final = "expected {wanted} but got {got}"
@@ -63,6 +73,7 @@ REFERENCE_KIND: Final = "reference {number} holds something else than {wanted}"
 OBJECT_EXISTS: Final = "Object Exists!"  # real
 IMAGE_EXISTS: Final = "Image exists!"  # real
 ONE_SOURCE: Final = "group_by_source needs exactly one source"
+NO_BATCH: Final = "there is no batch {number}, only {parts} numbered from 0"
 GIVEN_TWICE: Final = "{name} is given both in the command and in results"
 
 # Indexes.
@@ -81,3 +92,26 @@ POLYGON_CROSSES: Final = "the boundary of polygon {part} crosses itself"
 POLYGON_OVERLAP: Final = "polygons {first} and {second} overlap"
 POLYGON_OUTSIDE: Final = "polygon {part} is not inside the image of {width} x {height} pixels"
 NO_IMAGE: Final = "region has no image to cut from"
+
+# Operations on images.
+UNKNOWN_OPERATION: Final = 'unknown operation "{name}"'
+UNSUPPORTED_OPERATION: Final = 'operation "{name}" is not supported by the local server'
+CROP_OUTSIDE: Final = "crop {rectangle} is not inside the image of {width} x {height} pixels"
+RESIZE_TO: Final = 'resize needs either "scale", or "width" or "height" or both'
+TOO_MANY_PIXELS: Final = "an image of {width} x {height} pixels is too large"
+
+# Videos, clips and frames.
+NOT_A_TIME: Final = '"{text}" is not a time (hh:mm:ss.uuuuuu)'
+EMPTY_RANGE: Final = "start {start} is after stop {stop}"
+VIDEO_OUTSIDE: Final = "{position} is not inside the video of {frames} frames"
+NO_VIDEO: Final = "frame has no readable video"
+NO_FRAME: Final = "frame {number} cannot be decoded"
+
+# Descriptors.
+NO_SET: Final = 'there is no descriptor set "{name}"'
+SET_TOO_NEW: Final = 'descriptor set "{name}" was made in this query and can be used in the next one'
+VECTOR_SIZE: Final = "descriptor of {got} bytes is not {dimensions} numbers of 32 bits"
+VECTOR_VALUE: Final = "descriptor holds a number that is not finite"
+UNKNOWN_METRIC: Final = 'descriptor set "{name}" has no metric "{metric}"'
+NEEDS_SET: Final = "k_neighbors needs a set"
+NEEDS_NEIGHBORS: Final = "{name} needs k_neighbors"

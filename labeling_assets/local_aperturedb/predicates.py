@@ -8,13 +8,13 @@ literally); every value is bound.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from labeling_assets.local_aperturedb import messages
 from labeling_assets.local_aperturedb.constraints import Comparison, Expression, Literal, Property
 from labeling_assets.local_aperturedb.dates import Date
 from labeling_assets.local_aperturedb.errors import QueryError
-from labeling_assets.local_aperturedb.properties import JSON_TYPES, compact, date_json, type_of
+from labeling_assets.local_aperturedb.properties import JSON_TYPES, STRING, compact, date_json, type_of
 
 UNIQUE_ID: Final = "_uniqueid"
 # Properties that are unique ids, and the columns with the object's number: of entities, and of connections.
@@ -23,8 +23,7 @@ CONNECTION_IDS: Final = {UNIQUE_ID: "id", "_src": "src", "_dst": "dst"}
 _SQL_OPERATORS: Final = {"<": "<", "<=": "<=", "==": "=", ">": ">", ">=": ">="}
 
 
-@dataclass(frozen=True, slots=True)
-class Sql:
+class Sql(NamedTuple):
     """A piece of SQL and the values bound in it."""
 
     text: str
@@ -33,10 +32,15 @@ class Sql:
 
 @dataclass(frozen=True, slots=True)
 class SystemProperty:
-    """A property that the server keeps itself, as a column of the entity table."""
+    """A property that the server keeps itself: a column of the entity table, or a key of the JSON in that column."""
 
     column: str
     type: str
+    key: str = ""
+
+    def sql(self, alias: str) -> str:
+        column = f"{alias}.{self.column}"
+        return f"json_extract({column}, '$.{self.key}')" if self.key else column
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class Scope:
     def value_of(self, name: str) -> str:
         """The SQL of a property's value."""
         if name.startswith("_"):
-            return f"{self.alias}.{self._system(name).column}"
+            return self._system(name).sql(self.alias)
         return property_value(name, alias=self.alias)
 
     def type_of(self, name: str) -> str | None:
@@ -116,7 +120,7 @@ def _holds(comparison: Comparison, operator: str, scope: Scope) -> Sql:
     kinds = {type_of(literal) for literal in literals}
     _check_types(name, kinds, scope)
     if isinstance(value, tuple):
-        array = compact([_bound(literal) for literal in literals])
+        array = compact(literals if kinds == {STRING} else [_bound(literal) for literal in literals])
         found = Sql(f"{column} IN (SELECT value FROM json_each(?))", (array,))
     else:
         found = Sql(_compared(column, operator), (_bound(literals[0]),))

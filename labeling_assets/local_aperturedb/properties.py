@@ -29,9 +29,13 @@ JSON_TYPES: Final = {
 _LARGEST_INTEGER: Final = 2**63 - 1
 
 
+# Made once: `json.dumps` with options makes one for every call.
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False)
+
+
 def compact(value: Any) -> str:
     """The one spelling of JSON that is stored; SQLite extracts a date from it in the same spelling."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def properties(value: Any) -> Properties:
@@ -41,15 +45,12 @@ def properties(value: Any) -> Properties:
     return {user_name(name): _stored(name, item) for name, item in value.items()}
 
 
+_TYPES: Final[dict[type, str]] = {bool: BOOLEAN, int: NUMBER, float: NUMBER, str: STRING}
+
+
 def type_of(stored: Any) -> str:
     """The type of a stored value, or of a literal in a constraint."""
-    if isinstance(stored, bool):
-        return BOOLEAN
-    if isinstance(stored, int | float):
-        return NUMBER
-    if isinstance(stored, str):
-        return STRING
-    return DATETIME
+    return _TYPES.get(type(stored), DATETIME)
 
 
 def date_json(date: Date) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The parameters that say what a Find command lists, counts and in which order."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from labeling_assets.local_aperturedb import messages
@@ -12,6 +13,7 @@ from labeling_assets.local_aperturedb.arguments import (
     boolean,
     check_arguments,
     count,
+    integer,
     list_of,
     names,
     object_of,
@@ -28,6 +30,9 @@ AGGREGATES: Final = {"sum": "_sum", "average": "_avg", "min": "_min", "max": "_m
 Order = tuple[tuple[str, bool], ...]  # property, whether descending
 
 
+_SORT_KEY: Final[Parameters] = {"key": Required(any_name), "order": one_of("ascending", "descending")}
+
+
 def sort(value: Any) -> Order:
     """`"key"`, `{"key": ..., "order": ...}`, or a list of them."""
     return tuple(_sort_key(item) for item in (value if isinstance(value, list) else [value]))
@@ -36,8 +41,53 @@ def sort(value: Any) -> Order:
 def _sort_key(value: Any) -> tuple[str, bool]:
     if isinstance(value, str):
         return any_name(value), False
-    given = check_arguments(value, {"key": Required(any_name), "order": one_of("ascending", "descending")})
+    given = check_arguments(value, _SORT_KEY)
     return given["key"], given.get("order") == "descending"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One of several equal parts of a result, numbered from 0. Without a number only the total is asked for."""
+
+    size: int | None = None
+    batches: int | None = None
+    number: int | None = None
+
+    def bounds(self, total: int) -> tuple[int, int]:
+        """First element, and the one after the last. Raises QueryError for a part that does not exist."""
+        number = self.number or 0
+        if self.size is not None:
+            parts = max(1, math.ceil(total / self.size))
+            start, stop = number * self.size, min(total, (number + 1) * self.size)
+        else:
+            parts = self.batches or 1
+            size, larger = divmod(total, parts)
+            # What is left over goes to the last parts, one element each.
+            start = number * size + max(0, number - (parts - larger))
+            stop = start + size + (number >= parts - larger)
+        if number >= parts:
+            raise QueryError(messages.NO_BATCH.format(number=number, parts=parts))
+        return start, stop
+
+
+_BATCH: Final[Parameters] = {
+    "batch_size": integer(1),
+    "batches": integer(1),
+    "batch_id": count,
+    "range": unsupported,
+}
+
+
+def batch(value: Any) -> Batch:
+    """Check for the parameter `batch`."""
+    given = check_arguments(value, _BATCH)
+    if not given:
+        return Batch()
+    if ("batch_size" in given) == ("batches" in given):
+        raise QueryError(messages.ONE_OF.format(names="batch_size, batches"))
+    if "batch_id" not in given:
+        raise QueryError(messages.MISSING_PARAMETER.format(name="batch_id"))
+    return Batch(given.get("batch_size"), given.get("batches"), given["batch_id"])
 
 
 _RESULTS: Final[Parameters] = {
@@ -58,7 +108,7 @@ FIND_PARAMETERS: Final[Parameters] = {
     "is_connected_to": links,
     "group_by_source": boolean,
     "results": object_of(_RESULTS),
-    "batch": unsupported,
+    "batch": batch,
     "uniqueids": boolean,
     "limit": count,
     "offset": count,
@@ -66,7 +116,7 @@ FIND_PARAMETERS: Final[Parameters] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wanted:
     """What one Find command wants to know. `aggregates` maps sum, average, min, max to their properties."""
 
@@ -80,20 +130,40 @@ class Wanted:
     limit: int | None
     offset: int
     order: Order
+    batch: Batch | None = None
+    distances: bool = False
 
     @property
     def lists_objects(self) -> bool:
-        return bool(self.listed or self.all_properties or self.unique_ids or self.flags)
+        return bool(self.listed or self.all_properties or self.unique_ids or self.flags or self.distances)
+
+    @property
+    def only_listed(self) -> bool:
+        """Whether nothing but some properties is listed."""
+        return not (self.all_properties or self.unique_ids or self.flags or self.distances)
 
     @property
     def property_names(self) -> tuple[str, ...]:
         """Every property that is summed, averaged or grouped by."""
         return (*self.group, *(name for keys in self.aggregates.values() for name in keys))
 
+    def one_batch(self, matched: int) -> tuple["Wanted", dict[str, int]]:
+        """What to list of the batch, and what the answer says about it; `limit` and `offset` come before batches."""
+        total = max(0, matched - self.offset)
+        if self.limit is not None:
+            total = min(total, self.limit)
+        if self.batch is None or self.batch.number is None:
+            return replace(self, limit=0), {"total_elements": total}
+        start, stop = self.batch.bounds(total)
+        described = {"batch_id": self.batch.number, "end": stop, "start": start, "total_elements": total}
+        return replace(self, offset=self.offset + start, limit=stop - start), described
+
 
 def wanted(given: Arguments, *, flags: tuple[str, ...]) -> Wanted:
     """`flags` are the outputs that this kind of object has. Raises QueryError."""
     results: Arguments = given.get("results", {})
+    if "batch" in given:
+        _check_batch(given, results)
     return Wanted(
         listed=tuple(results.get("list", ())),
         all_properties=results.get("all_properties", False),
@@ -105,7 +175,18 @@ def wanted(given: Arguments, *, flags: tuple[str, ...]) -> Wanted:
         limit=_once("limit", given, results),
         offset=_once("offset", given, results) or 0,
         order=_once("sort", given, results) or (),
+        batch=given.get("batch"),
+        distances=given.get("distances", False),
     )
+
+
+def _check_batch(given: Arguments, results: Arguments) -> None:
+    """As documented: a part of a result has no totals, and no groups."""
+    others = [name for name in ("count", "group", *AGGREGATES) if results.get(name)]
+    if given.get("group_by_source"):
+        others.append("group_by_source")
+    if others:
+        raise QueryError(messages.NOT_TOGETHER.format(names=f"batch and {others[0]}"))
 
 
 def _once(name: str, given: Arguments, results: Arguments) -> Any:

@@ -43,10 +43,14 @@ class Run:
     def forget(self, number: int) -> None:
         del self._references[number]
 
-    def reference(self, number: int, *, target: str = schema.ENTITY) -> Reference:
+    def any_reference(self, number: int) -> Reference:
         found = self._references.get(number)
         if found is None:
             raise QueryError(messages.REFERENCE_UNDEFINED.format(number=number))
+        return found
+
+    def reference(self, number: int, *, target: str = schema.ENTITY) -> Reference:
+        found = self.any_reference(number)
         if found.target != target:
             wanted = "entities" if target == schema.ENTITY else "connections"
             raise QueryError(messages.REFERENCE_KIND.format(number=number, wanted=wanted))

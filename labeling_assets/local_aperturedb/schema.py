@@ -13,20 +13,27 @@ VIDEO: Final = "_Video"
 BLOB: Final = "_Blob"
 BOUNDING_BOX: Final = "_BoundingBox"
 POLYGON: Final = "_Polygon"
+CLIP: Final = "_Clip"
+FRAME: Final = "_Frame"
+DESCRIPTOR: Final = "_Descriptor"
+DESCRIPTOR_SET: Final = "_DescriptorSet"
 BOX_OF_IMAGE: Final = "_BoundingBoxToImage"
 POLYGON_OF_IMAGE: Final = "_PolygonToImage"
+CLIP_OF_VIDEO: Final = "_ClipToVideo"
+FRAME_OF_VIDEO: Final = "_FrameToVideo"
+SET_OF_DESCRIPTOR: Final = "_DescriptorSetToDescriptor"  # the set is the source
 
 # Class numbers seen in answers of real servers; those without an observation fill the gaps.
 BUILT_IN_ENTITIES: Final = {
     BOUNDING_BOX: 1,
-    "_DescriptorSet": 2,
-    "_Descriptor": 3,
+    DESCRIPTOR_SET: 2,
+    DESCRIPTOR: 3,
     POLYGON: 4,
     VIDEO: 5,
-    "_Clip": 6,
+    CLIP: 6,
     IMAGE: 7,
     BLOB: 11,
-    "_Frame": 24,
+    FRAME: 24,
 }
 BUILT_IN_CONNECTIONS: Final = {BOX_OF_IMAGE: 12, POLYGON_OF_IMAGE: 13}
 _FIRST_USER_CLASS: Final = 25
@@ -66,13 +73,24 @@ _FIRST_SCHEMA: Final = (
     "ANALYZE sqlite_schema",
 )
 
+# Connections of parts of videos and of descriptors.
+_LATER_CONNECTIONS: Final = {CLIP_OF_VIDEO: 14, FRAME_OF_VIDEO: 15, SET_OF_DESCRIPTOR: 16}
+
+_SYSTEM_PROPERTIES: Final = (
+    # JSON of what the server itself knows about videos, clips, frames, descriptors and their sets; the keys that start
+    # with _ are what a client sees. Videos that were added before this column stay without it.
+    "ALTER TABLE entity ADD COLUMN system TEXT",
+    "CREATE TABLE vector (id INTEGER PRIMARY KEY, descriptor_set INTEGER NOT NULL, content BLOB NOT NULL)",
+    "CREATE INDEX vector_set ON vector (descriptor_set)",
+)
+
 
 def migrate(database: sqlite3.Connection) -> None:
     """Bring the database to the newest schema, each step and its record in one transaction.
 
     Raises LocalServerError when a newer version of this package has written it.
     """
-    migrations = (_create,)
+    migrations = (_create, _add_system_properties)
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version > len(migrations):
         raise LocalServerError(f"the data directory has schema version {version}, newer than {len(migrations)}")
@@ -93,6 +111,13 @@ def _create(database: sqlite3.Connection) -> None:
     built_in = [(number, ENTITY, name) for name, number in BUILT_IN_ENTITIES.items()]
     built_in += [(number, CONNECTION, name) for name, number in BUILT_IN_CONNECTIONS.items()]
     database.executemany("INSERT INTO class (id, target, name) VALUES (?, ?, ?)", built_in)
+
+
+def _add_system_properties(database: sqlite3.Connection) -> None:
+    for statement in _SYSTEM_PROPERTIES:
+        database.execute(statement)
+    connections = [(number, CONNECTION, name) for name, number in _LATER_CONNECTIONS.items()]
+    database.executemany("INSERT INTO class (id, target, name) VALUES (?, ?, ?)", connections)
 
 
 def next_class_id(database: sqlite3.Connection) -> int:

@@ -12,12 +12,14 @@ from typing import Any, Final
 
 from labeling_assets.local_aperturedb import messages
 from labeling_assets.local_aperturedb.arguments import Arguments, Parameters, Required, check_arguments, text
-from labeling_assets.local_aperturedb.errors import ERROR, OK, QueryError
+from labeling_assets.local_aperturedb.errors import ERROR, OK, LocalServerError, QueryError
 
 # Clients take this object as "log in again, then send the same query once more"; inside a list they would not.
 REJECTION: Final = {"info": messages.NOT_AUTHENTICATED, "status": ERROR}
 
-_PARAMETERS: Final[dict[str, Parameters]] = {
+PERSONAL_PREFIX: Final = "adbp_"  # clients put it in front of what a key holds
+
+SESSION_COMMANDS: Final[dict[str, Parameters]] = {
     "Authenticate": {"username": text, "password": text, "token": text},
     "RefreshToken": {"refresh_token": Required(text)},
 }
@@ -43,6 +45,8 @@ class Sessions:
         lifetimes: Lifetimes,
         clock: Callable[[], float],
     ) -> None:
+        if personal_token is not None and not personal_token.startswith(PERSONAL_PREFIX):
+            raise LocalServerError(f"a personal token begins with {PERSONAL_PREFIX}")
         self._username = username
         self._password = password
         self._personal_token = personal_token
@@ -57,12 +61,12 @@ class Sessions:
             return self._sessions.get(token, 0) > self._clock()
 
     def handles(self, command: str) -> bool:
-        return command in _PARAMETERS
+        return command in SESSION_COMMANDS
 
     def answer(self, command: str, given: object) -> dict[str, Any]:
         """The answer to Authenticate or RefreshToken. Raises QueryError for malformed ones."""
         try:
-            checked = check_arguments(given, _PARAMETERS[command])
+            checked = check_arguments(given, SESSION_COMMANDS[command])
             if command == "Authenticate" and ("password" in checked) == ("token" in checked):
                 raise QueryError(messages.ONE_CREDENTIAL)
         except QueryError as error:
@@ -72,11 +76,12 @@ class Sessions:
         return self._refresh(checked["refresh_token"])
 
     def _knows(self, given: Arguments) -> bool:
-        """A token needs no user name, but one that is given must be right."""
-        user = _same(given.get("username", self._username if "token" in given else ""), self._username)
+        """A token needs no user name (clients may send an empty one), but one that is given must be right."""
+        name = given.get("username", "")
         if "token" in given:
-            return user and self._personal_token is not None and _same(given["token"], self._personal_token)
-        return user and _same(given["password"], self._password)
+            right = self._personal_token is not None and _same(given["token"], self._personal_token)
+            return right and (not name or _same(name, self._username))
+        return _same(name, self._username) and _same(given["password"], self._password)
 
     def _refresh(self, token: str) -> dict[str, Any]:
         """A refresh token works once."""

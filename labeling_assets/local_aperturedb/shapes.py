@@ -58,6 +58,33 @@ def bounds(parts: Sequence[Part]) -> dict[str, int]:
     return {"x": left, "y": top, "width": math.ceil(max(xs)) - left, "height": math.ceil(max(ys)) - top}
 
 
+def hulls(parts: Sequence[Part]) -> list[Part]:
+    """The convex hull of each part, from its topmost vertex on clockwise (y points down)."""
+    return [_hull(part) for part in parts]
+
+
+def overlap(ones: Sequence[Part], others: Sequence[Part]) -> float:
+    """Intersection over union of two polygons, counted in whole square pixels like areas."""
+    one, other = _union(ones), _union(others)
+    shared = math.floor(one.intersection(other).area)
+    together = math.floor(one.area) + math.floor(other.area) - shared
+    return shared / together if together else 0.0
+
+
+def _union(parts: Sequence[Part]) -> Any:
+    return shapely.union_all([_region(number, part) for number, part in enumerate(parts)])
+
+
+def _hull(part: Part) -> Part:
+    # A polygon, since a part without area is refused when it is added.
+    ring: Any = shapely.get_exterior_ring(shapely.convex_hull(shapely.Polygon(part)))
+    points = [(x, y) for x, y in ring.coords[:-1]]
+    if not shapely.is_ccw(ring):
+        points.reverse()
+    top = min(range(len(points)), key=lambda index: (points[index][1], points[index][0]))
+    return points[top:] + points[:top]
+
+
 def _vertex(value: Any) -> Vertex:
     if not isinstance(value, list) or len(value) != 2:
         raise expected("[x, y]", value)

@@ -16,11 +16,12 @@ import filelock
 
 from labeling_assets.local_aperturedb import schema
 from labeling_assets.local_aperturedb.blob_files import BlobFiles
-from labeling_assets.local_aperturedb.catalog import Catalog
+from labeling_assets.local_aperturedb.catalog import Catalog, Known
 from labeling_assets.local_aperturedb.errors import LocalServerError
 
 _IDLE_READERS: Final = 8
 _STATEMENT_CACHE: Final = 512
+_MAPPED_BYTES: Final = 2**31
 
 Row = sqlite3.Row
 
@@ -28,19 +29,18 @@ Row = sqlite3.Row
 class Transaction:
     """One query's view of the data, and what it changes."""
 
-    def __init__(self, database: sqlite3.Connection, files: BlobFiles) -> None:
+    def __init__(self, database: sqlite3.Connection, files: BlobFiles, known: Known) -> None:
         self._database = database
         self._files = files
-        self.catalog = Catalog(database)
-        self._object, self._txn = database.execute("SELECT next_object, next_txn FROM counter").fetchone()
-        self._first_object = self._object
+        self.catalog = Catalog(database, known)
+        self._counters: tuple[int, int] | None = None
         self.new_blobs: list[int] = []
         self.dead_blobs: list[int] = []
 
     @property
     def number(self) -> int:
         """The last part of the unique ids of everything this transaction adds."""
-        return int(self._txn)
+        return self._next()[1]
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         return self._database.execute(sql, values).fetchall()
@@ -51,8 +51,16 @@ class Transaction:
 
     def next_object(self) -> int:
         """A number that no object has or ever had."""
-        self._object += 1
-        return int(self._object - 1)
+        number, txn = self._next()
+        self._counters = (number + 1, txn)
+        return number
+
+    def _next(self) -> tuple[int, int]:
+        """The numbers of the next object and of this transaction, read when they are needed first."""
+        if self._counters is None:
+            number, txn = self._database.execute("SELECT next_object, next_txn FROM counter").fetchone()
+            self._counters = (number, txn)
+        return self._counters
 
     def write_blob(self, number: int, content: bytes) -> None:
         self.new_blobs.append(number)
@@ -61,14 +69,19 @@ class Transaction:
     def read_blob(self, number: int) -> bytes:
         return self._files.read(number)
 
+    def blob_path(self, number: int) -> Path:
+        """For what can only read files. It stays as long as the transaction."""
+        return self._files.path(number)
+
     def delete_blobs(self, numbers: Sequence[int]) -> None:
         self.dead_blobs += numbers
 
     def finish(self) -> None:
         """Everything that must be in place before the commit."""
         self.catalog.flush()
-        self._files.sync_folders(self.new_blobs)
-        self.execute("UPDATE counter SET next_object = ?, next_txn = ?", (self._object, self._txn + 1))
+        self._files.sync(self.new_blobs)
+        number, txn = self._next()
+        self.execute("UPDATE counter SET next_object = ?, next_txn = ?", (number, txn + 1))
 
 
 class Store:
@@ -86,6 +99,7 @@ class Store:
             self._files = BlobFiles(folder / "blobs")
             self._writer = self._open()
             schema.migrate(self._writer)
+            self._known = Known(self._writer)
             self._sweep()
         except BaseException:
             self._hold.release()
@@ -108,7 +122,7 @@ class Store:
         database = self._lend()
         try:
             database.execute("BEGIN")
-            yield Transaction(database, self._files)
+            yield Transaction(database, self._files, self._known)
         finally:
             if database.in_transaction:
                 database.execute("ROLLBACK")
@@ -122,7 +136,7 @@ class Store:
             self._writer.execute("BEGIN IMMEDIATE")
             transaction: Transaction | None = None
             try:
-                transaction = Transaction(self._writer, self._files)
+                transaction = Transaction(self._writer, self._files, self._known)
                 yield transaction
                 transaction.finish()
                 self._writer.execute("COMMIT")
@@ -132,6 +146,7 @@ class Store:
                 if transaction is not None:
                     self._files.remove(transaction.new_blobs)
                 raise
+            transaction.catalog.commit()
             self._files.delete(transaction.dead_blobs)
 
     def _open(self) -> sqlite3.Connection:
@@ -142,6 +157,8 @@ class Store:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         database.execute("PRAGMA busy_timeout = 30000")
+        # The pages of a large file are shared by all connections, instead of a small cache in each.
+        database.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
         return database
 
     def _lend(self) -> sqlite3.Connection:

@@ -6,6 +6,7 @@ that holds two numbers, the version and the protocol; every later frame is one q
 
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -59,7 +60,7 @@ def _message_class() -> Any:
 _QUERY_MESSAGE: Final = _message_class()
 
 
-def decode(payload: bytes) -> Message:
+def decode(payload: bytes | bytearray) -> Message:
     """Raises QueryError for bytes that are no query message."""
     parsed = _QUERY_MESSAGE()
     try:
@@ -74,27 +75,56 @@ def encode(message: Message) -> bytes:
     return encoded
 
 
-def read_frame(sock: socket.socket, *, limit: int) -> bytes | None:
+def read_frame(sock: socket.socket, *, limit: int, stall_seconds: float | None = None) -> bytearray | None:
     """The next frame, or None when the other side has gone, between frames or inside one.
 
-    Raises FrameTooLarge before anything is allocated.
+    As soon as a frame begins, `stall_seconds` becomes the timeout of the socket. Raises FrameTooLarge before anything
+    is allocated.
     """
-    header = _read(sock, _LENGTH.size)
+    begun = sock.recv(_LENGTH.size)
+    if not begun:
+        return None
+    if stall_seconds is not None:
+        sock.settimeout(stall_seconds)
+    header = read_bytes(sock.recv_into, _LENGTH.size, begun=begun)
     if header is None:
         return None
     (size,) = _LENGTH.unpack(header)
     if size > limit:
         raise FrameTooLarge(size)
-    return _read(sock, size)
+    return read_bytes(sock.recv_into, size)
+
+
+def read_bytes(receive: Callable[[memoryview], int], size: int, *, begun: bytes = b"") -> bytearray | None:
+    """Exactly `size` bytes, of which the first are `begun`; None when the other side ends before."""
+    buffer = bytearray(begun)
+    received = len(begun)
+    while received < size:
+        if received == len(buffer):
+            # Grows with what has really come: an announced length alone costs no memory.
+            buffer.extend(bytes(min(size - received, max(received, _CHUNK_BYTES))))
+        with memoryview(buffer) as whole, whole[received:] as free:
+            count = receive(free)
+        if not count:
+            return None
+        received += count
+    return buffer
 
 
 def write_frame(sock: socket.socket, payload: bytes) -> None:
-    # In one write: the client reads the length with a single recv that does not loop.
-    sock.sendall(_LENGTH.pack(len(payload)) + payload)
+    """Length and payload leave in one write: the client reads the length with a single recv that does not loop."""
+    sock.sendall(_LENGTH.pack(len(payload)) + payload[:_CHUNK_BYTES])
+    view = memoryview(payload)
+    # In pieces, because a timeout of Python is for all that is given to `sendall`.
+    for start in range(_CHUNK_BYTES, len(payload), _CHUNK_BYTES):
+        sock.sendall(view[start : start + _CHUNK_BYTES])
 
 
 def negotiate(sock: socket.socket, *, allowed: int) -> int:
-    """Answer the greeting; the agreed protocol, or 0 when there is none and the connection must close."""
+    """Answer the greeting; the bits of the agreed protocols, or 0 when there is none and the connection must close.
+
+    Of several, both sides take TLS.
+    """
     try:
         hello = read_frame(sock, limit=_HELLO.size)
     except FrameTooLarge:
@@ -108,13 +138,3 @@ def negotiate(sock: socket.socket, *, allowed: int) -> int:
     agreed: int = wanted & allowed
     write_frame(sock, _HELLO.pack(VERSION, agreed))
     return agreed
-
-
-def _read(sock: socket.socket, size: int) -> bytes | None:
-    received = bytearray()
-    while len(received) < size:
-        chunk = sock.recv(min(size - len(received), _CHUNK_BYTES))
-        if not chunk:
-            return None
-        received += chunk
-    return bytes(received)

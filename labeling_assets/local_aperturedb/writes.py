@@ -4,11 +4,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from labeling_assets.local_aperturedb import messages, schema
 from labeling_assets.local_aperturedb.errors import QueryError
-from labeling_assets.local_aperturedb.kinds import OWNED_BY_DESTINATION
+from labeling_assets.local_aperturedb.kinds import OWNED_BY_DESTINATION, OWNED_BY_SOURCE
 from labeling_assets.local_aperturedb.properties import Properties, compact
 from labeling_assets.local_aperturedb.run import Reference, Run
 from labeling_assets.local_aperturedb.store import Row, Transaction
@@ -23,13 +24,16 @@ def insert_entity(run: Run, class_id: int, properties: Properties, columns: Colu
     transaction = run.transaction
     transaction.catalog.check_types(class_id, properties)
     number = transaction.next_object()
-    names = ("id", "class", "txn", "props", *columns)
     values = (number, class_id, transaction.number, compact(properties), *columns.values())
-    marks = ", ".join("?" * len(names))
-    transaction.execute(f"INSERT INTO entity ({', '.join(names)}) VALUES ({marks})", values)
-    for name in ("", *properties):
-        transaction.catalog.count(class_id, name, 1)
+    transaction.execute(_insert(tuple(columns)), values)
+    transaction.catalog.count_added(class_id, properties)
     return number
+
+
+@lru_cache(maxsize=64)
+def _insert(columns: tuple[str, ...]) -> str:
+    names = ("id", "class", "txn", "props", *columns)
+    return f"INSERT INTO entity ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
 
 
 def insert_connection(run: Run, class_name: str, ends: tuple[Row, Row], properties: Properties) -> int:
@@ -43,8 +47,7 @@ def insert_connection(run: Run, class_name: str, ends: tuple[Row, Row], properti
         "INSERT INTO connection (id, class, txn, props, src, dst) VALUES (?, ?, ?, ?, ?, ?)",
         (number, class_id, transaction.number, compact(properties), source["id"], destination["id"]),
     )
-    for name in ("", *properties):
-        transaction.catalog.count(class_id, name, 1, ends=(source["class"], destination["class"]))
+    transaction.catalog.count_added(class_id, properties, ends=(source["class"], destination["class"]))
     return number
 
 
@@ -54,7 +57,7 @@ def referenced_entities(run: Run, number: int) -> list[Row]:
     if not ids:
         raise QueryError(messages.REFERENCE_EMPTY.format(number=number))
     found = run.transaction.rows(
-        f"SELECT id, class, width, height FROM entity WHERE id {_AMONG} ORDER BY id",
+        f"SELECT id, class, width, height, system FROM entity WHERE id {_AMONG} ORDER BY id",
         (compact(ids),),
     )
     if len(found) != len(set(ids)):
@@ -88,7 +91,7 @@ def set_columns(run: Run, number: int, columns: Columns) -> None:
 
 
 def delete_entities(run: Run, ids: Sequence[int]) -> None:
-    """With their connections, and with the regions of deleted images and everything connected to those."""
+    """With their connections, and with their parts (the regions of an image) and everything connected to those."""
     transaction = run.transaction
     everything = compact(sorted({*ids, *_owned(transaction, ids)}))
     attached = transaction.rows(
@@ -106,6 +109,7 @@ def delete_entities(run: Run, ids: Sequence[int]) -> None:
     )
     blobs = transaction.rows(f"SELECT id FROM entity WHERE size IS NOT NULL AND id {_AMONG}", (everything,))
     transaction.delete_blobs([row["id"] for row in blobs])
+    transaction.execute(f"DELETE FROM vector WHERE id {_AMONG}", (everything,))
     transaction.execute(f"DELETE FROM entity WHERE id {_AMONG}", (everything,))
 
 
@@ -130,12 +134,22 @@ def existing(reference: Reference, transaction: Transaction) -> list[int]:
 
 
 def _owned(transaction: Transaction, ids: Sequence[int]) -> list[int]:
-    classes = [transaction.catalog.class_id(schema.CONNECTION, name) for name in OWNED_BY_DESTINATION]
+    """The parts of objects."""
+    return [
+        *_other_ends(transaction, ids, near="dst", far="src", classes=OWNED_BY_DESTINATION),
+        *_other_ends(transaction, ids, near="src", far="dst", classes=OWNED_BY_SOURCE),
+    ]
+
+
+def _other_ends(
+    transaction: Transaction, ids: Sequence[int], *, near: str, far: str, classes: Sequence[str]
+) -> list[int]:
+    numbers = [transaction.catalog.class_id(schema.CONNECTION, name) for name in classes]
     rows = transaction.rows(
-        f"SELECT src FROM connection WHERE dst {_AMONG} AND class {_AMONG}",
-        (compact(list(ids)), compact(classes)),
+        f"SELECT {far} AS part FROM connection WHERE {near} {_AMONG} AND class {_AMONG}",
+        (compact(list(ids)), compact(numbers)),
     )
-    return [row["src"] for row in rows]
+    return [row["part"] for row in rows]
 
 
 def _count_down(transaction: Transaction, sql: str, array: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from labeling_assets.local_aperturedb.server import LocalServer
+from labeling_assets_tests.certificates import make_certificate
 
 os.environ["ADB_LOG_FILE"] = ""
 
@@ -17,16 +18,44 @@ Ask = Callable[..., Any]
 Picture = Callable[..., bytes]
 
 
-SERVERS = ["local", *([pytest.param("real", marks=pytest.mark.real)] if "APERTUREDB_KEY" in os.environ else [])]
+# Name of a transport of the local server, and what its key is made for.
+TRANSPORTS = {
+    "tcp": {},
+    "tls": {"tls": True},
+    "rest": {"rest": True},
+    "rest_tls": {"rest": True, "tls": True},
+}
+# All transports carry the same queries to the same engine. So most tests run over TCP alone, and those that exercise a
+# transport on all: errors, every type of value, blobs in and out. The client's loaders wait in steps of a second.
+RUNS_ON = {
+    "test_queries": tuple(TRANSPORTS),
+    "test_media": tuple(TRANSPORTS),
+    "test_client_library": ("tcp", "rest_tls"),
+}
 
 
-@pytest.fixture(params=SERVERS)
-def server_key(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "local":
-        with LocalServer(tmp_path / "aperturedb") as server:
-            yield server.key
-    else:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "server_key" in metafunc.fixturenames:
+        transports = RUNS_ON.get(metafunc.module.__name__.rpartition(".")[2], ("tcp",))
+        real = [pytest.param("real", marks=pytest.mark.real)] if "APERTUREDB_KEY" in os.environ else []
+        metafunc.parametrize("server_key", [*transports, *real], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture
+def server_key(request: pytest.FixtureRequest, tmp_path: Path, certificate: tuple[Path, Path]) -> Iterator[str]:
+    if request.param == "real":
         yield from _empty_database(os.environ["APERTUREDB_KEY"])
+        return
+    transport = TRANSPORTS[request.param]
+    rest_port = 0 if "rest" in transport else None
+    tls = certificate if "tls" in transport else None
+    with LocalServer(tmp_path / "aperturedb", rest_port=rest_port, tls=tls) as server:
+        yield server.key_for(**transport)
 
 
 def _empty_database(key: str) -> Iterator[str]:

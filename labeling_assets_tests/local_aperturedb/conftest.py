@@ -13,6 +13,7 @@ import pytest
 from labeling_assets.local_aperturedb import wire
 from labeling_assets.local_aperturedb.server import LocalServer
 from labeling_assets.local_aperturedb.store import Store, Transaction
+from labeling_assets_tests.certificates import make_certificate
 
 os.environ["ADB_LOG_FILE"] = ""
 
@@ -46,6 +47,11 @@ class RawClient:
 
     def __exit__(self, *_: object) -> None:
         self.socket.close()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
 
 
 @pytest.fixture

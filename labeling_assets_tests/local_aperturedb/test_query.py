@@ -88,7 +88,7 @@ def test_no_command_is_both_there_and_missing():
 
 @pytest.mark.parametrize(
     ("command", "name"),
-    [("FindImage", "batch"), ("FindImage", "operations"), ("AddImage", "url"), ("FindPolygon", "hulls")],
+    [("FindVideo", "operations"), ("FindClip", "blobs"), ("AddImage", "url"), ("FindPolygon", "decompositions")],
 )
 def test_parameters_of_the_real_server_that_are_missing_say_so(ask, command, name):
     answer = ask([{command: {name: {}}}], [b"blob"] if command == "AddImage" else [])

@@ -1,5 +1,6 @@
 """The server as a process: the ready line, a clean stop, and what survives a kill."""
 
+import os
 import re
 import signal
 import subprocess
@@ -41,7 +42,8 @@ def test_a_signal_stops_it_cleanly(process, number):
     assert running.wait(timeout=10) == 0
 
 
-def test_what_was_acknowledged_survives_a_kill(process, tmp_path, client_of):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_what_was_acknowledged_survives(process, tmp_path, client_of, number):
     running, where = process
     acknowledged = []
     enough = threading.Event()
@@ -65,8 +67,8 @@ def test_what_was_acknowledged_survives_a_kill(process, tmp_path, client_of):
     writer = threading.Thread(target=write)
     writer.start()
     enough.wait(timeout=30)
-    running.kill()
-    running.wait()
+    running.send_signal(number)
+    assert running.wait() == (0 if number == signal.SIGTERM else -number)
     writer.join()
     check_survivors(tmp_path, client_of, acknowledged)
 
@@ -90,11 +92,28 @@ def check_survivors(tmp_path, client_of, acknowledged):
     assert len(list((tmp_path / "db" / "blobs").glob("*/*"))) == len(numbers)
 
 
-@pytest.mark.parametrize(
-    "option",
-    [{"tls_cert": "cert.pem"}, {"tls_key": "key.pem"}, {"rest_port": 8080}],
-    ids=lambda option: next(iter(option)),
-)
-def test_options_to_come_are_refused(tmp_path, option):
-    with pytest.raises(LocalServerError, match="not yet supported"):
-        serve(data=tmp_path / "db", port=0, **option)
+@pytest.mark.parametrize("option", ["tls_cert", "tls_key"])
+def test_tls_needs_certificate_and_key(tmp_path, option):
+    with pytest.raises(LocalServerError, match="both a certificate and its key"):
+        serve(data=tmp_path / "db", port=0, **{option: tmp_path / "file.pem"})
+
+
+def test_the_ready_line_names_both_addresses(tmp_path, certificate):
+    lines = []
+
+    def announce(line):
+        lines.append(line)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert (
+        serve(
+            data=tmp_path / "db",
+            port=0,
+            rest_port=0,
+            announce=announce,
+            tls_cert=certificate[0],
+            tls_key=certificate[1],
+        )
+        == 0
+    )
+    assert re.fullmatch(r"local ApertureDB ready on 127\.0\.0\.1:\d+ and REST on 127\.0\.0\.1:\d+\n", lines[0])

@@ -1,7 +1,10 @@
 """Logging in, tokens and their end."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
+from labeling_assets.local_aperturedb.errors import LocalServerError
 from labeling_assets.local_aperturedb.server import LocalServer
 from labeling_assets.local_aperturedb.session import Lifetimes
 
@@ -54,6 +57,7 @@ def test_a_login_gives_two_tokens_and_their_lifetimes(raw):
     [
         ({"token": "adbp_personal"}, 0),
         ({"username": "ann", "token": "adbp_personal"}, 0),
+        ({"username": "", "token": "adbp_personal"}, 0),
         ({"username": "bob", "token": "adbp_personal"}, -1),
         ({"token": "adbp_other"}, -1),
         ({"username": "ann", "password": "wrong"}, -1),
@@ -135,3 +139,56 @@ def test_the_client_reports_a_wrong_password(server, client_of):
     server.password = "wrong"
     with pytest.raises(Exception, match="Authentication failed"):
         client_of(server).query(STATUS)
+
+
+def test_a_key_with_a_personal_token_logs_in(server):
+    from aperturedb.CommonLibrary import create_connector
+    from aperturedb.Configuration import Configuration
+
+    key = Configuration.create_aperturedb_key(server.host, server.port, "adbp_personal", False, False)
+    answer, _ = create_connector(key=key).query(STATUS)
+    assert answer[0]["GetStatus"]["status"] == 0
+
+
+def test_a_connector_with_only_a_token_logs_in(server):
+    from aperturedb.Connector import Connector
+
+    answer, _ = Connector(server.host, server.port, token="adbp_personal", use_ssl=False).query(STATUS)
+    assert answer[0]["GetStatus"]["status"] == 0
+
+
+def test_a_personal_token_has_its_prefix(tmp_path):
+    with pytest.raises(LocalServerError, match="begins with adbp_"):
+        LocalServer(tmp_path / "other", personal_token="personal")
+    LocalServer(tmp_path / "other").stop()
+
+
+def test_clones_share_one_session_and_renew_it_once(server, client_of, clock):
+    client = client_of(server)
+    client.query(STATUS)
+    clones = [client.clone() for _ in range(8)]
+    clock.now += 150
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda clone: clone.query(STATUS)[0], clones))
+    assert [answer[0]["GetStatus"]["status"] for answer in answers] == [0] * 8
+    assert {clone.shared_data.session.session_token for clone in clones} == {client.shared_data.session.session_token}
+
+
+def test_the_client_renews_before_the_session_ends(server, client_of):
+    """It does so ten seconds early by its own clock; here it is told that the session is old."""
+    client = client_of(server)
+    client.query(STATUS)
+    first = client.shared_data.session
+    first.session_started -= 95
+    client.query(STATUS)
+    assert client.shared_data.session.session_token != first.session_token
+
+
+@pytest.mark.parametrize("command", ["CreateUser", "UpdateRole", "RemoveUser", "GenerateToken", "GetUserDetails"])
+def test_users_and_roles_are_refused_by_name(raw, command):
+    token = raw.log_in(username="ann", password="secret")["session_token"]
+    answer = raw.ask([{command: {}}], token=token)
+    assert answer == {
+        "info": f'JSON Command 1: command "{command}" is not supported by the local server',
+        "status": -1,
+    }

@@ -44,8 +44,10 @@ def test_numbers_are_never_used_twice(store):
 
 
 def test_a_reader_keeps_its_snapshot(store):
+    """It is taken with the first look."""
     number = add_blob(store)
     with store.reading() as reader:
+        assert len(reader.rows("SELECT * FROM entity")) == 1
         delete_blob(store, number)
         assert len(reader.rows("SELECT * FROM entity")) == 1
         assert reader.read_blob(number) == b"bytes"
@@ -77,3 +79,30 @@ def test_readers_do_not_wait_for_the_writer(store):
         writer.execute("DELETE FROM entity")
         with store.reading() as reader:
             assert len(reader.rows("SELECT * FROM entity")) == 1
+
+
+def test_files_in_the_folders_of_earlier_versions_are_found(store, tmp_path):
+    number = add_blob(store)
+    with store.reading() as reader:
+        path = reader.blob_path(number)
+    store.close()
+    earlier = path.parents[1] / f"{number % 256:02x}" / str(number)
+    earlier.parent.mkdir()
+    path.rename(earlier)
+    again = Store(tmp_path / "store")
+    with again.reading() as reader:
+        assert reader.read_blob(number) == b"bytes"
+    assert not earlier.parent.exists()
+    again.close()
+
+
+def test_a_class_of_a_failed_transaction_is_not_known(store):
+    def fail():
+        with store.writing() as transaction:
+            transaction.catalog.ensure_class("entity", "Person")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    with store.reading() as transaction:
+        assert transaction.catalog.class_id("entity", "Person") is None

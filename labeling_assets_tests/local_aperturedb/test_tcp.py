@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from labeling_assets.local_aperturedb.limits import Limits
 from labeling_assets.local_aperturedb.server import LocalServer
 
 STATUS = [{"GetStatus": {}}]
@@ -52,7 +53,7 @@ def test_half_a_message_harms_nobody(server, connect):
 
 
 def test_a_message_above_the_limit_is_refused_unread(tmp_path, connect):
-    with LocalServer(tmp_path / "db", max_message_bytes=1000) as server:
+    with LocalServer(tmp_path / "db", limits=Limits(message_bytes=1000)) as server:
         raw = connect(server)
         raw.socket.sendall(struct.pack("@I", 2**32 - 1))
         assert raw.answer()["info"] == "Message of 4294967295 bytes is larger than the limit of 1000 bytes"
@@ -61,7 +62,7 @@ def test_a_message_above_the_limit_is_refused_unread(tmp_path, connect):
 
 
 def test_an_answer_above_the_limit_is_status_4(tmp_path, client_of):
-    with LocalServer(tmp_path / "db", max_message_bytes=2000) as server:
+    with LocalServer(tmp_path / "db", limits=Limits(message_bytes=2000)) as server:
         client = client_of(server)
         for _ in range(3):
             client.query([{"AddBlob": {}}], [b"x" * 1000])

@@ -5,19 +5,26 @@ from typing import Final
 from labeling_assets.local_aperturedb.commands import (
     blob,
     bounding_box,
+    clip,
     connection,
-    empty_kinds,
+    descriptor,
+    descriptor_set,
     entity,
+    frame,
     image,
     index,
     polygon,
+    region_iou,
     schema,
     status,
     video,
 )
 from labeling_assets.local_aperturedb.commands.registry import Command
 
-_FAMILIES: Final = (status, schema, index, entity, connection, image, video, blob, bounding_box, polygon, empty_kinds)
+_FAMILIES: Final = (
+    *(status, schema, index, entity, connection, image, video, clip, frame, blob),
+    *(bounding_box, polygon, region_iou, descriptor_set, descriptor),
+)
 
 COMMANDS: Final[dict[str, Command]] = {command.name: command for family in _FAMILIES for command in family.COMMANDS}
 
@@ -25,10 +32,9 @@ COMMANDS: Final[dict[str, Command]] = {command.name: command for family in _FAMI
 UNSUPPORTED: Final = frozenset(
     verb + noun
     for verbs, nouns in (
-        (("Add", "Update"), ("Clip", "Frame", "Descriptor", "DescriptorSet")),
         (("Create", "Update", "Remove"), ("User", "Role")),
         (("",), ("ClassifyDescriptor", "ExtractFrames", "FindEntityInfo", "GenerateToken", "GetRoleDetails")),
-        (("",), ("GetUserDetails", "RegionIoU", "RunOperation", "AuthorizeUser")),
+        (("",), ("GetUserDetails", "FindDescriptorBatch", "RunOperation", "AuthorizeUser")),
     )
     for verb in verbs
     for noun in nouns

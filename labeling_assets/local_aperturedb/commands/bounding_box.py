@@ -1,10 +1,9 @@
 """Bounding boxes: rectangles in whole pixels of the stored image."""
 
-from functools import lru_cache
 from typing import Final
 
-from labeling_assets.local_aperturedb import images, kinds, messages
-from labeling_assets.local_aperturedb.arguments import Arguments, Required, boolean, one_of
+from labeling_assets.local_aperturedb import kinds, messages
+from labeling_assets.local_aperturedb.arguments import Arguments, Required, boolean
 from labeling_assets.local_aperturedb.commands import objects
 from labeling_assets.local_aperturedb.commands.regions import (
     ADD_REGION,
@@ -13,15 +12,13 @@ from labeling_assets.local_aperturedb.commands.regions import (
     Columns,
     Geometry,
     add_region,
-    check_source,
-    image_of,
+    find_regions,
     rectangle,
     update_region,
 )
 from labeling_assets.local_aperturedb.commands.registry import Answer, Command
 from labeling_assets.local_aperturedb.errors import QueryError
 from labeling_assets.local_aperturedb.run import Run
-from labeling_assets.local_aperturedb.search import find
 from labeling_assets.local_aperturedb.store import Row
 
 
@@ -30,15 +27,7 @@ def _add(run: Run, given: Arguments) -> Answer:
 
 
 def _find(run: Run, given: Arguments) -> Answer:
-    check_source(given)
-    read_image = lru_cache(maxsize=1)(run.transaction.read_blob)
-
-    def crop(row: Row) -> bytes:
-        image = image_of(run, kinds.BOUNDING_BOX, row)
-        box = (row["x"], row["y"], row["x"] + row["width"], row["y"] + row["height"])
-        return images.cut(read_image(image["id"]), box, form=given.get("as_format"))
-
-    return find(run, kinds.BOUNDING_BOX, given, blob=crop if given.get("blobs") else None)
+    return find_regions(run, kinds.BOUNDING_BOX, given)
 
 
 def _update(run: Run, given: Arguments) -> Answer:
@@ -66,11 +55,7 @@ def _geometry(box: dict[str, int]) -> Geometry:
 
 COMMANDS: Final = (
     Command("AddBoundingBox", _add, {**ADD_REGION, "rectangle": Required(rectangle)}, writes=True),
-    Command(
-        "FindBoundingBox",
-        _find,
-        {**FIND_REGION, "coordinates": boolean, "blobs": boolean, "as_format": one_of(*images.FORMATS)},
-    ),
+    Command("FindBoundingBox", _find, {**FIND_REGION, "coordinates": boolean}),
     Command("UpdateBoundingBox", _update, {**UPDATE_REGION, "rectangle": rectangle}, writes=True),
     Command("DeleteBoundingBox", _delete, objects.DELETE_PARAMETERS, writes=True),
 )

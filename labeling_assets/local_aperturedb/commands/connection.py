@@ -14,10 +14,11 @@ from labeling_assets.local_aperturedb.arguments import (
 from labeling_assets.local_aperturedb.commands import objects
 from labeling_assets.local_aperturedb.commands.registry import Answer, Command
 from labeling_assets.local_aperturedb.errors import EXISTS, OK
+from labeling_assets.local_aperturedb.find import find
 from labeling_assets.local_aperturedb.predicates import Sql, joined
 from labeling_assets.local_aperturedb.results import FIND_PARAMETERS
 from labeling_assets.local_aperturedb.run import Run
-from labeling_assets.local_aperturedb.search import Search, find, search
+from labeling_assets.local_aperturedb.search import Search, search
 from labeling_assets.local_aperturedb.store import Row
 from labeling_assets.local_aperturedb.writes import insert_connection, referenced_entities
 

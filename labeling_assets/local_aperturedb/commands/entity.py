@@ -6,9 +6,9 @@ from labeling_assets.local_aperturedb import kinds
 from labeling_assets.local_aperturedb.arguments import Arguments, Required, user_name
 from labeling_assets.local_aperturedb.commands import objects
 from labeling_assets.local_aperturedb.commands.registry import Answer, Command
+from labeling_assets.local_aperturedb.find import find
 from labeling_assets.local_aperturedb.results import FIND_PARAMETERS
 from labeling_assets.local_aperturedb.run import Run
-from labeling_assets.local_aperturedb.search import find
 
 
 def _add(run: Run, given: Arguments) -> Answer:

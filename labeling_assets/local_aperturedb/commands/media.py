@@ -6,10 +6,10 @@ from typing import Any, Final
 from labeling_assets.local_aperturedb.arguments import Arguments, Parameters, boolean, unsupported
 from labeling_assets.local_aperturedb.commands import objects
 from labeling_assets.local_aperturedb.commands.registry import Answer, Command
+from labeling_assets.local_aperturedb.find import BlobReader, find
 from labeling_assets.local_aperturedb.kinds import Kind
 from labeling_assets.local_aperturedb.results import FIND_PARAMETERS
 from labeling_assets.local_aperturedb.run import Run
-from labeling_assets.local_aperturedb.search import BlobReader, find
 from labeling_assets.local_aperturedb.store import Row
 
 Columns = dict[str, Any]

@@ -12,13 +12,12 @@ from labeling_assets.local_aperturedb.commands.regions import (
     Columns,
     Geometry,
     add_region,
-    check_source,
+    find_regions,
     update_region,
 )
 from labeling_assets.local_aperturedb.commands.registry import Answer, Command
 from labeling_assets.local_aperturedb.properties import compact
 from labeling_assets.local_aperturedb.run import Run
-from labeling_assets.local_aperturedb.search import find
 from labeling_assets.local_aperturedb.store import Row
 
 
@@ -27,8 +26,7 @@ def _add(run: Run, given: Arguments) -> Answer:
 
 
 def _find(run: Run, given: Arguments) -> Answer:
-    check_source(given)
-    return find(run, kinds.POLYGON, given)
+    return find_regions(run, kinds.POLYGON, given)
 
 
 def _update(run: Run, given: Arguments) -> Answer:
@@ -53,12 +51,7 @@ COMMANDS: Final = (
     Command(
         "FindPolygon",
         _find,
-        {
-            **FIND_REGION,
-            "vertices": boolean,
-            "bounds": boolean,
-            **dict.fromkeys(("hulls", "decompositions", "blobs", "as_format"), unsupported),
-        },
+        {**FIND_REGION, **dict.fromkeys(("vertices", "bounds", "hulls"), boolean), "decompositions": unsupported},
     ),
     Command("UpdatePolygon", _update, {**UPDATE_REGION, "polygons": shapes.polygons}, writes=True),
     Command("DeletePolygon", _delete, objects.DELETE_PARAMETERS, writes=True),

@@ -1,9 +1,10 @@
 """What bounding boxes and polygons share: a region belongs to one image, and goes with it."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
-from labeling_assets.local_aperturedb import messages, schema
+from labeling_assets.local_aperturedb import images, messages, schema
 from labeling_assets.local_aperturedb.arguments import (
     Arguments,
     Parameters,
@@ -11,14 +12,16 @@ from labeling_assets.local_aperturedb.arguments import (
     boolean,
     integer,
     object_of,
+    one_of,
     reference,
     text,
-    unsupported,
 )
 from labeling_assets.local_aperturedb.commands import objects
 from labeling_assets.local_aperturedb.commands.registry import Answer
 from labeling_assets.local_aperturedb.errors import OK, QueryError
+from labeling_assets.local_aperturedb.find import find
 from labeling_assets.local_aperturedb.kinds import Kind
+from labeling_assets.local_aperturedb.operations import operations
 from labeling_assets.local_aperturedb.results import FIND_PARAMETERS
 from labeling_assets.local_aperturedb.run import Run
 from labeling_assets.local_aperturedb.store import Row
@@ -44,7 +47,9 @@ FIND_REGION: Final[Parameters] = {
     "in_rectangle": rectangle,
     "labels": boolean,
     "areas": boolean,
-    "operations": unsupported,
+    "blobs": boolean,
+    "as_format": one_of(*images.FORMATS),
+    "operations": operations,
 }
 UPDATE_REGION: Final[Parameters] = {**objects.UPDATE_PARAMETERS, "label": text}
 
@@ -70,9 +75,18 @@ def update_region(run: Run, kind: Kind, given: Arguments, geometry: Geometry | N
     return {"count": len(rows), "status": OK}
 
 
-def check_source(given: Arguments) -> None:
+def find_regions(run: Run, kind: Kind, given: Arguments) -> Answer:
+    """The pixels of a region are those of the rectangle around it."""
     if "image_ref" in given and "is_connected_to" in given:
         raise QueryError(messages.NOT_TOGETHER.format(names="image_ref and is_connected_to"))
+    read_image = lru_cache(maxsize=1)(run.transaction.read_blob)
+
+    def crop(row: Row) -> bytes:
+        content = read_image(image_of(run, kind, row)["id"])
+        box = (row["x"], row["y"], row["x"] + row["width"], row["y"] + row["height"])
+        return images.changed(content, box=box, operations=given.get("operations", ()), form=given.get("as_format"))
+
+    return find(run, kind, given, blob=crop if given.get("blobs") else None)
 
 
 def image_of(run: Run, kind: Kind, region: Row) -> Row:

@@ -12,10 +12,14 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`blobs` is how many blobs of the query the command takes."""
+    """`blobs` is how many blobs of the query the command takes; one more if the parameter `blob_for` is given."""
 
     name: str
     run: Callable[[Run, Arguments], Answer]
     parameters: Parameters
     writes: bool = False
     blobs: int = 0
+    blob_for: str | None = None
+
+    def blob_count(self, given: Arguments) -> int:
+        return self.blobs + (self.blob_for in given)

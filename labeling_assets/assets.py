@@ -114,14 +114,13 @@ def _annotations(project: Project) -> dg.AssetsDefinition:
         batch, started = context.partition_key, time.time()
         with as_failures(batch), aperturedb.connect() as db, label_studio.connect() as ls:
             report = collect_annotations(
-                db, ls, project, batch=batch, full=config.full, run_id=context.run_id, progress=context.log.info
+                db, ls, project, batch=batch, full=config.full, run_id=context.run.run_id, progress=context.log.info
             )
             pictures = [] if report.idle else labelled_pictures(db, project, batch=batch)
             versions = batch_versions(db, project.slug, batch)
             url = f"{ls.url}/projects/{report.project_id}"
-        return dg.MaterializeResult(
-            metadata=metadata.of_collect(report, pictures, url, started), data_version=_version(versions)
-        )
+        values = metadata.of_collect(report, pictures, current=len(versions), project_url=url, started=started)
+        return dg.MaterializeResult(metadata=values, data_version=_version(versions))
 
     return annotations
 

@@ -36,6 +36,7 @@ def _result(asset: dg.AssetKey, name: str, outcome: Outcome, *, error: bool = Fa
         asset_key=asset,
         check_name=name,
         severity=severity,
+        description=metadata.summary(outcome),
         metadata=metadata.of_outcome(outcome),
     )
 

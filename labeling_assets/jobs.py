@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 import dagster as dg
 
 from labeling_assets.assets import MEDIA, key_of
-from labeling_assets.partitions import IMPORT_BATCH
 from labeling_assets.projects import Project
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ def import_job(projects: Sequence[Project]) -> "UnresolvedAssetJobDefinition":
     return dg.define_asset_job(
         IMPORT_JOB,
         selection=dg.AssetSelection.assets(*keys),
-        partitions_def=IMPORT_BATCH,
         description="Import a batch: media into ApertureDB, tasks into Label Studio, and their checks.",
     )
 
@@ -37,6 +35,5 @@ def sync_job(project: Project) -> "UnresolvedAssetJobDefinition":
     return dg.define_asset_job(
         sync_job_name(project),
         selection=dg.AssetSelection.assets(key_of(project, "annotations"), key_of(project, "dataset")),
-        partitions_def=IMPORT_BATCH,
         description=f"Bring the annotations of {project.title!r} back and rebuild the dataset of the batch.",
     )

@@ -1,9 +1,9 @@
 """Reports as the metadata that people read in Dagster: counts, tables, links, pictures."""
 
 import base64
-import html
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
@@ -12,8 +12,25 @@ from labeling_assets.sync.pictures import LabelledPicture
 from labeling_assets.sync.report import CollectReport, IngestReport, Note, PublishReport
 from labeling_assets.sync.verify import Outcome
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _ROWS: Final = 50
 _PREVIEW: Final = 10
+_PREVIEWED: Final = (
+    "media_guid",
+    "annotator",
+    "kind",
+    "label",
+    "text",
+    "rating",
+    "x_px",
+    "y_px",
+    "width_px",
+    "height_px",
+)
+_CELL_CHARACTERS: Final = 80
+_MARKDOWN: Final = re.compile(r"([\\`*_\[\]<>|!#~])")
 Metadata = dict[str, Any]
 
 
@@ -52,10 +69,11 @@ def of_publish(report: PublishReport) -> Metadata:
 
 
 def of_collect(
-    report: CollectReport, pictures: Sequence[LabelledPicture], project_url: str, started: float
+    report: CollectReport, pictures: Sequence[LabelledPicture], *, current: int, project_url: str, started: float
 ) -> Metadata:
-    """Metadata of `annotations`."""
+    """Metadata of `annotations`; `current` annotations stand in ApertureDB, `started` is seconds since the epoch."""
     values: Metadata = {
+        "dagster/partition_row_count": current,
         "created": report.created,
         "updated": report.updated,
         "deleted": report.deleted,
@@ -71,7 +89,7 @@ def of_collect(
         "Label Studio project": dg.MetadataValue.url(project_url),
         **_notes("quarantined", report.quarantined),
         **_notes("problems", report.problems),
-        "started_at": started,
+        "started_at": dg.MetadataValue.timestamp(started),
     }
     if report.raw_kinds:
         values["kept as raw JSON only"] = report.raw_kinds
@@ -83,8 +101,7 @@ def of_collect(
 def of_dataset(report: DatasetReport) -> Metadata:
     """Metadata of `dataset`."""
     table = report.table
-    columns = ["media_guid", "annotator", "kind", "label", "text", "rating", "x_px", "y_px", "width_px", "height_px"]
-    preview = "" if table is None or table.empty else table[columns].head(_PREVIEW).to_markdown(index=False)
+    preview = "" if table is None or table.empty else _preview(table)
     return {
         "dagster/partition_row_count": report.rows,
         "dagster/uri": str(report.path.resolve()),
@@ -93,7 +110,19 @@ def of_dataset(report: DatasetReport) -> Metadata:
         "labels": report.labels,
         "seconds": round(report.seconds, 3),
         **({"preview": dg.MetadataValue.md(preview)} if preview else {}),
+        **({} if table is None else {"dagster/column_schema": _columns(table)}),
     }
+
+
+def summary(outcome: Outcome) -> str | None:
+    """One line on what is wrong, for lists of checks; None if nothing is."""
+    if outcome.passed:
+        return None
+    first = {name: value for name, value in outcome.offenders[0].items() if name not in ("problem", "url") and value}
+    where = ", ".join(f"{name} {value}" for name, value in first.items())
+    more = len(outcome.offenders) - 1
+    others = f" (and {more} more)" if more else ""
+    return f"{where + ': ' if where else ''}{outcome.offenders[0]['problem']}{others}"
 
 
 def of_outcome(outcome: Outcome) -> Metadata:
@@ -109,6 +138,24 @@ def of_outcome(outcome: Outcome) -> Metadata:
 
 def _notes(name: str, notes: Sequence[Note]) -> Metadata:
     return {name: _table([{"what": note.subject, "why": note.text} for note in notes])} if notes else {}
+
+
+def _preview(table: "pd.DataFrame") -> str:
+    """The first rows as Markdown."""
+    cells = table[list(_PREVIEWED)].head(_PREVIEW).astype("string").fillna("").values.tolist()
+    rows = [_PREVIEWED, ["---"] * len(_PREVIEWED), *([_plain(cell) for cell in row] for row in cells)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _plain(text: str) -> str:
+    """Text in Markdown that means nothing but itself: labels and texts are whatever a person typed."""
+    line = " ".join(text.split())
+    shown = line if len(line) <= _CELL_CHARACTERS else line[: _CELL_CHARACTERS - 1] + "…"
+    return _MARKDOWN.sub(r"\\\1", shown)
+
+
+def _columns(table: "pd.DataFrame") -> dg.TableSchema:
+    return dg.TableSchema([dg.TableColumn(str(name), str(kind)) for name, kind in table.dtypes.items()])
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
@@ -129,7 +176,7 @@ def _gallery(pictures: Sequence[LabelledPicture], project_url: str) -> str:
     cells = []
     for picture in pictures:
         encoded = base64.b64encode(picture.jpeg).decode()
-        alt = html.escape(", ".join(picture.labels) or "no regions").replace("[", "(").replace("]", ")")
+        alt = _plain(", ".join(picture.labels) or "no regions")
         url = f"{project_url}/data?task={picture.task_id}"
         cells.append(f"[![{alt}](data:image/jpeg;base64,{encoded})]({url})")
     return "\n\n".join(" ".join(cells[start : start + 3]) for start in range(0, len(cells), 3))

@@ -1,6 +1,5 @@
 """ApertureDB, Label Studio and the media links as Dagster resources: configuration in, a client out."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -19,36 +18,39 @@ class _FromHome(dg.ConfigurableResource[Any]):
 
     home: str = Field(default="", description="Home folder of the local stack; empty: as the settings say.")
 
-    def _settings(self) -> Settings:
-        return load_settings(home=Path(self.home)) if self.home else load_settings()
+    def _settings(self, **given: object) -> Settings:
+        """The settings, in which what is given here counts more than the environment."""
+        return load_settings(**{name: value for name, value in {"home": self.home, **given}.items() if value})
 
 
 class ApertureDBResource(_FromHome):
     """The ApertureDB server: source of the media, destination of the labels, or both."""
 
     key: str = Field(default="", description="APERTUREDB_KEY of the server; use dg.EnvVar. Empty: as the settings say.")
-    dialect: str = Field(default="auto", description="Query dialect: auto, legacy or expression.")
+    dialect: str = Field(default="", description="auto, legacy or expression. Empty: as the settings say.")
 
     def connect(self) -> "ApertureDB":
         """A client, to be used in a `with` or closed."""
         from labeling_assets.clients.aperturedb import ApertureDB
 
-        return ApertureDB(self.key or self._settings().database_key(), dialect=self.dialect)
+        settings = self._settings(aperturedb_key=self.key, aperturedb_dialect=self.dialect)
+        return ApertureDB(settings.database_key(), dialect=settings.aperturedb_dialect)
 
 
 class LabelStudioResource(_FromHome):
     """The Label Studio server."""
 
     url: str = Field(default="", description="Address of the server. Empty: as the settings say.")
-    api_key: str = Field(default="", description="Personal access token or legacy token; use dg.EnvVar.")
+    api_key: str = Field(
+        default="",
+        description="Personal access token or legacy token; use dg.EnvVar. Empty: as the settings say.",
+    )
 
     def connect(self) -> "LabelStudio":
         """A client, to be used in a `with` or closed; constructing it sends nothing."""
         from labeling_assets.clients.label_studio import LabelStudio
 
-        if self.url and self.api_key:
-            return LabelStudio(self.url, self.api_key)
-        return LabelStudio(*self._settings().label_studio())
+        return LabelStudio(*self._settings(label_studio_url=self.url, label_studio_api_key=self.api_key).label_studio())
 
 
 class MediaLinksResource(_FromHome):
@@ -59,8 +61,4 @@ class MediaLinksResource(_FromHome):
 
     def links(self) -> "MediaLinks":
         """The signer of links."""
-        from labeling_assets.media_urls import MediaLinks
-
-        if self.base_url and self.link_keys:
-            return MediaLinks(self.base_url, self.link_keys, list(self.link_keys)[-1])
-        return self._settings().links()
+        return self._settings(gateway_url=self.base_url, link_keys=self.link_keys).links()

@@ -1,13 +1,14 @@
 """Sensors and schedules: they look, decide with pure functions, and ask for runs; the runs do the work."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 import dagster as dg
 
 from labeling_assets.assets import MEDIA, key_of
 from labeling_assets.checks import annotation_checks_op
+from labeling_assets.errors import ConfigurationError
 from labeling_assets.jobs import IMPORT_JOB, sync_job_name
 from labeling_assets.partitions import IMPORT_BATCH
 from labeling_assets.projects import Project
@@ -18,6 +19,7 @@ from labeling_assets.sync.new_batches import (
     ImportRequest,
     InboxBatch,
     InboxCursor,
+    Seen,
     attempt,
     finish,
     inbox_batches,
@@ -34,7 +36,10 @@ _IN_FLIGHT: Final = [
 ]
 _INBOX_SECONDS: Final = 10
 _PARTITION_TAG: Final = "dagster/partition"
+_BY_HAND: Final = "__ASSET_JOB"  # what Dagster runs for "Materialize" in the asset graph, and for backfills
 _SET: Final = IMPORT_BATCH.name or "import_batch"
+
+Clock = Callable[[], float]  # seconds since the epoch
 
 
 def _status(settings: Settings) -> dg.DefaultSensorStatus:
@@ -42,9 +47,11 @@ def _status(settings: Settings) -> dg.DefaultSensorStatus:
 
 
 def in_flight(instance: dg.DagsterInstance, job_name: str) -> set[str]:
-    """Batches that a run of this job is working on or waiting for."""
-    runs = instance.get_runs(dg.RunsFilter(job_name=job_name, statuses=_IN_FLIGHT))
-    return {run.tags[_PARTITION_TAG] for run in runs if _PARTITION_TAG in run.tags}
+    """Batches that a run of this job is working on or waiting for, or a run that somebody started on an asset."""
+    runs = instance.get_runs(dg.RunsFilter(statuses=_IN_FLIGHT))
+    return {
+        run.tags[_PARTITION_TAG] for run in runs if _PARTITION_TAG in run.tags and run.job_name in (job_name, _BY_HAND)
+    }
 
 
 def newest(instance: dg.DagsterInstance, key: dg.AssetKey, batch: str) -> tuple[float, dict[str, Any]]:
@@ -57,7 +64,9 @@ def newest(instance: dg.DagsterInstance, key: dg.AssetKey, batch: str) -> tuple[
     return records[0].timestamp, values
 
 
-def new_batches_sensor(projects: Sequence[Project], settings: Settings) -> dg.SensorDefinition:
+def new_batches_sensor(
+    projects: Sequence[Project], settings: Settings, *, clock: Clock = time.time
+) -> dg.SensorDefinition:
     """Watches the inbox, and batches that a new labeling project wants."""
 
     @dg.sensor(
@@ -68,10 +77,12 @@ def new_batches_sensor(projects: Sequence[Project], settings: Settings) -> dg.Se
         description="New or changed folders and manifests in the inbox become batches: a partition and a run.",
     )
     def new_batches(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        now = time.time()
+        now = clock()
         batches, problems = inbox_batches(settings.inbox)
-        batches += _earlier_batches(context.instance, batches, projects)
-        cursor = observed(InboxCursor.load(context.cursor), batches, now=now)
+        for problem in problems:
+            context.log.warning(problem)
+        batches, waiting = _with_earlier_batches(context.instance, batches, projects)
+        cursor = observed(_reopened(InboxCursor.load(context.cursor), waiting, now=now), batches, now=now)
         lacking = {
             batch.name: _lacking(context.instance, batch, projects)
             for batch in batches
@@ -86,24 +97,32 @@ def new_batches_sensor(projects: Sequence[Project], settings: Settings) -> dg.Se
         return dg.SensorResult(
             run_requests=[_import_request(request) for request in requests],
             dynamic_partitions_requests=[IMPORT_BATCH.build_add_request([request.batch for request in requests])],
-            cursor=cursor.dump(),
         )
 
     return new_batches
 
 
-def _earlier_batches(
-    instance: dg.DagsterInstance, batches: Iterable[InboxBatch], projects: Sequence[Project]
-) -> list[InboxBatch]:
-    """Batches that are no longer in the inbox but that a project wants and has no tasks for."""
-    present = {batch.name for batch in batches}
-    known = [name for name in instance.get_dynamic_partitions(_SET) if name not in present]
-    found = []
+def _with_earlier_batches(
+    instance: dg.DagsterInstance, batches: Sequence[InboxBatch], projects: Sequence[Project]
+) -> tuple[list[InboxBatch], set[str]]:
+    """The batches of the inbox and those that are no longer there, if a project wants them and has no tasks for them.
+
+    Also the names of all batches that wait for a project in this way: it may have been added after their import.
+    """
+    present = [batch.name for batch in batches]
+    known = {*present, *instance.get_dynamic_partitions(_SET)}
+    waiting: set[str] = set()
     for project in projects:
-        wanted = [name for name in known if project.wants(name)]
-        made = instance.get_materialized_partitions(key_of(project, "tasks")) if wanted else set()
-        found += [InboxBatch(name, "", True) for name in wanted if name not in made]
-    return list({batch.name: batch for batch in found}.values())
+        wanted = {name for name in known if project.wants(name)}
+        if wanted:
+            waiting |= wanted - instance.get_materialized_partitions(key_of(project, "tasks"))
+    return [*batches, *(InboxBatch(name, "", True) for name in sorted(waiting.difference(present)))], waiting
+
+
+def _reopened(cursor: InboxCursor, waiting: Collection[str], *, now: float) -> InboxCursor:
+    """The cursor in which batches that a project waits for are not done, whatever they were before it was added."""
+    seen = cursor.seen.items()
+    return InboxCursor({n: Seen(s.signature, now) if s.done and n in waiting else s for n, s in seen})
 
 
 def _lacking(instance: dg.DagsterInstance, batch: InboxBatch, projects: Sequence[Project]) -> tuple[str, ...]:
@@ -124,7 +143,9 @@ def _import_request(request: ImportRequest) -> dg.RunRequest:
     return dg.RunRequest(run_key=request.run_key, partition_key=request.batch, asset_selection=selection)
 
 
-def changed_annotations_sensor(project: Project, settings: Settings) -> dg.SensorDefinition:
+def changed_annotations_sensor(
+    project: Project, settings: Settings, *, clock: Clock = time.time
+) -> dg.SensorDefinition:
     """Watches Label Studio for changes of one project, at two requests a look when there are none."""
 
     @dg.sensor(
@@ -140,7 +161,7 @@ def changed_annotations_sensor(project: Project, settings: Settings) -> dg.Senso
         from labeling_assets.sync.labeling_project import recorded_project
         from labeling_assets.sync.watermark import load_states
 
-        now = time.time()
+        now = clock()
         with aperturedb.connect() as db, label_studio.connect() as ls:
             record = recorded_project(db, ls, project)
             if record is None:
@@ -163,7 +184,7 @@ def changed_annotations_sensor(project: Project, settings: Settings) -> dg.Senso
             waiting = f"{len(cursor.pending)} batches wait to become quiet." if cursor.pending else "Nothing changed."
             return dg.SkipReason(waiting)
         runs = [dg.RunRequest(run_key=request.run_key, partition_key=request.batch) for request in requests]
-        return dg.SensorResult(run_requests=runs, cursor=cursor.dump())
+        return dg.SensorResult(run_requests=runs)
 
     return changed_annotations
 
@@ -181,7 +202,7 @@ def _synced_at(instance: dg.DagsterInstance, project: Project, batch: str) -> fl
     return float(metadata.get("started_at", 0.0)) if built_at >= annotated_at > 0 else 0.0
 
 
-def claim_sensor(project: Project, settings: Settings) -> dg.SensorDefinition:
+def claim_sensor(project: Project, settings: Settings, *, clock: Clock = time.time) -> dg.SensorDefinition:
     """Watches ApertureDB for media that match the project's query and carry no mark of it."""
 
     @dg.sensor(
@@ -203,37 +224,31 @@ def claim_sensor(project: Project, settings: Settings) -> dg.SensorDefinition:
             return dg.SkipReason("ApertureDB holds no media that wait to be claimed.")
         if any(claimed_by(busy) == project.slug for busy in in_flight(context.instance, IMPORT_JOB)):
             return dg.SkipReason(f"{found} media wait; a claim is running.")
-        key, since = _claim_attempt(context.cursor, batch)
+        key, since = _claim_attempt(context.cursor, batch, now=clock())
         context.update_cursor(f"{batch} {since}")
         assets = [MEDIA, key_of(project, "tasks")]
         return dg.SensorResult(
             run_requests=[dg.RunRequest(run_key=key, partition_key=batch, asset_selection=assets)],
             dynamic_partitions_requests=[IMPORT_BATCH.build_add_request([batch])],
-            cursor=f"{batch} {since}",
         )
 
     return new_media
 
 
-def _claim_attempt(cursor: str | None, batch: str) -> tuple[str, float]:
+def _claim_attempt(cursor: str | None, batch: str, *, now: float) -> tuple[str, float]:
     """The run key of a claim, with an attempt that counts from when the batch was first asked for."""
     asked, _, since = (cursor or "").partition(" ")
-    first = float(since) if asked == batch and since else time.time()
-    return f"{batch}:{attempt(time.time() - first)}", first
+    first = float(since) if asked == batch and since else now
+    return f"{batch}:{attempt(now - first)}", first
 
 
 def reconcile_schedule(project: Project, settings: Settings) -> dg.ScheduleDefinition:
-    """Compares everything of a project in full, one run a batch."""
+    """Compares everything of a project in full, one run a batch.
 
-    @dg.schedule(
-        name=f"reconcile_{project.slug}",
-        job_name=sync_job_name(project),
-        cron_schedule=project.reconcile_cron,
-        default_status=dg.DefaultScheduleStatus.RUNNING
-        if settings.sensors == "on"
-        else dg.DefaultScheduleStatus.STOPPED,
-        description=f"Compares all of {project.title!r} with ApertureDB, whatever the watermarks say.",
-    )
+    Raises:
+        ConfigurationError: `reconcile_cron` is no cron schedule.
+    """
+
     def reconcile(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         made = context.instance.get_materialized_partitions(key_of(project, "tasks"))
         batches = [batch for batch in context.instance.get_dynamic_partitions(_SET) if batch in made]
@@ -242,6 +257,21 @@ def reconcile_schedule(project: Project, settings: Settings) -> dg.ScheduleDefin
         run_config = {"ops": {annotations: full, annotation_checks_op(project): full}}
         if not batches:
             return dg.SkipReason("There are no tasks yet.")
-        return [dg.RunRequest(partition_key=batch, run_config=run_config) for batch in batches]
+        # Dagster wants a key where there are several requests; it counts within one tick of the schedule.
+        return [dg.RunRequest(run_key=batch, partition_key=batch, run_config=run_config) for batch in batches]
 
-    return reconcile
+    on = settings.sensors == "on"
+    as_schedule = dg.schedule(
+        name=f"reconcile_{project.slug}",
+        job_name=sync_job_name(project),
+        cron_schedule=project.reconcile_cron,
+        default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
+        description=f"Compares all of {project.title!r} with ApertureDB, whatever the watermarks say.",
+    )
+    try:
+        return as_schedule(reconcile)
+    except dg.DagsterInvalidDefinitionError as error:
+        raise ConfigurationError(
+            f"{project.folder / 'project.yaml'} is wrong: reconcile_cron: {project.reconcile_cron!r} is no cron "
+            "schedule; give five fields, as in '0 3 * * *'."
+        ) from error

@@ -5,7 +5,7 @@ Older clients send objects, `{"age": [">=", 20, "<=", 90], "any": {...}}`; clien
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from labeling_assets.local_aperturedb import messages
 from labeling_assets.local_aperturedb.arguments import any_name, shown, text
@@ -27,13 +27,19 @@ class Property:
     name: str
 
 
-Literal = bool | int | float | str | Date
-Value = Literal | Property | tuple[Literal, ...] | None
-
-
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """`property operator value`; the value is a tuple for the list operators and None for null."""
+class Keys:
+    """A list of texts, as the JSON it came in."""
+
+    array: str
+
+
+Literal = bool | int | float | str | Date
+Value = Literal | Property | Keys | tuple[Literal, ...] | None
+
+
+class Comparison(NamedTuple):
+    """`property operator value`; the value is a tuple or Keys for the list operators, None for null."""
 
     property: str
     operator: str
@@ -146,7 +152,7 @@ def _scalar(value: Any) -> Value:
 
 
 def _literal(value: Value) -> Literal:
-    if value is None or isinstance(value, tuple | Property):
+    if value is None or isinstance(value, tuple | Property | Keys):
         raise QueryError(messages.EXPECTED.format(wanted="a plain value in an array", got=shown(value)))
     return value
 

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from operator import itemgetter
+from typing import Any, Final
 
 from labeling_assets.local_aperturedb import messages
 from labeling_assets.local_aperturedb.arguments import Arguments
@@ -25,6 +26,9 @@ Distances = Mapping[int, float]
 Part = Callable[[Row, Answer], Answer]
 
 
+_PROPERTIES: Final = itemgetter("props")
+
+
 def find(
     run: Run, kind: Kind, given: Arguments, *, blob: BlobReader | None = None, distances: Distances | None = None
 ) -> Answer:
@@ -44,7 +48,8 @@ def find(
         asked, answer["batch"] = asked.one_batch(found.count(run))
     columns = _columns(found.kind, asked, pixels=blob is not None, referenced="_ref" in given)
     rows = _rows(run, found, asked, distances, columns) if columns else []
-    run.define(given.get("_ref"), found.kind.target, tuple(row["id"] for row in rows))
+    if "_ref" in given:
+        run.define(given["_ref"], found.kind.target, tuple(row["id"] for row in rows))
     if asked.lists_objects or blob is not None:
         answer["returned"] = len(rows)
     objects = _described(run, found.kind, rows, asked, distances) if asked.lists_objects else []
@@ -62,13 +67,12 @@ def unique_id(row: Row) -> str:
 
 def _check_listed(asked: Wanted, found: Search, distances: Distances | None) -> None:
     """Refuse unknown system properties also when nothing is found."""
-    system = [name for name in asked.listed if name.startswith("_")]
-    if not system:
+    if not asked.system:
         return
     known = {*found.kind.ids, *found.scope.system, *(output.key for output in found.kind.outputs.values())}
     if distances is not None:
         known.add(DISTANCE)
-    for name in system:
+    for name in asked.system:
         if name not in known:
             raise QueryError(messages.UNKNOWN_SYSTEM_PROPERTY.format(name=name))
 
@@ -78,6 +82,8 @@ def _rows(run: Run, found: Search, asked: Wanted, distances: Distances | None, c
         rank = {number: position for position, number in enumerate(distances)}
         rows = sorted(found.select(run, columns), key=lambda row: rank[row["id"]])
         return rows[asked.offset : None if asked.limit is None else asked.offset + asked.limit]
+    if not asked.order and asked.limit is None and not asked.offset:
+        return found.select(run, columns, "ORDER BY o.id")
     keys = [(_order_value(found, name), descending) for name, descending in asked.order]
     keys.append(("o.id", bool(keys and keys[-1][1])))
     order = ", ".join(f"{value} {'DESC' if descending else 'ASC'}" for value, descending in keys)
@@ -87,7 +93,7 @@ def _rows(run: Run, found: Search, asked: Wanted, distances: Distances | None, c
 
 def _columns(kind: Kind, asked: Wanted, *, pixels: bool, referenced: bool) -> str:
     """The columns that the answer needs; empty when it lists nothing. Most queries want only some properties."""
-    if pixels or not asked.only_listed or any(name.startswith("_") for name in asked.listed):
+    if pixels or asked.system or not asked.only_listed:
         return kind.columns
     if asked.listed:
         return "o.id, o.props"
@@ -100,6 +106,8 @@ def _order_value(found: Search, name: str) -> str:
 
 def _described(run: Run, kind: Kind, rows: list[Row], asked: Wanted, distances: Distances | None) -> list[Answer]:
     """What is listed of each object."""
+    if asked.only_listed and not asked.system:
+        return _only_own(asked.own, rows)
     parts: list[Part] = []
     if asked.all_properties:
         parts.append(lambda row, properties: properties | _known(run, kind, row))
@@ -110,23 +118,21 @@ def _described(run: Run, kind: Kind, rows: list[Row], asked: Wanted, distances: 
         parts.append(lambda row, _: {output.key: output.value(row) for output in outputs})
     if distances is not None and (asked.distances or DISTANCE in asked.listed):
         parts.append(lambda row, _: {DISTANCE: distances[row["id"]]})
-    names = {name: None for name in asked.listed if not name.startswith("_")}
-    if names:
-        parts.append(lambda _, properties: _chosen(names, properties))
-    system = [name for name in asked.listed if name.startswith("_") and name != DISTANCE]
+    if asked.own:
+        parts.append(lambda _, properties: {name: properties.get(name) for name in asked.own})
+    system = [name for name in asked.system if name != DISTANCE]
     if system:
         parts.append(lambda row, _: {name: _listed(kind, row, name) for name in system})
-    pairs = zip(rows, _properties(rows, needed=bool(names) or asked.all_properties), strict=True)
+    pairs = zip(rows, _properties(rows, needed=bool(asked.own) or asked.all_properties), strict=True)
     if len(parts) == 1:
         return [parts[0](row, properties) for row, properties in pairs]
     return [_joined(parts, row, properties) for row, properties in pairs]
 
 
-def _chosen(names: Mapping[str, None], properties: Answer) -> Answer:
-    """The properties that are listed, null for those that an object lacks. Often they are all it has."""
-    if properties.keys() == names.keys():
-        return properties
-    return {name: properties.get(name) for name in names}
+def _only_own(names: Mapping[str, None], rows: list[Row]) -> list[Answer]:
+    """Null for the properties that an object lacks. Often those that are listed are all it has."""
+    parsed, keys = _properties(rows, needed=True), names.keys()
+    return [own if own.keys() == keys else {name: own.get(name) for name in names} for own in parsed]
 
 
 def _joined(parts: list[Part], row: Row, properties: Answer) -> Answer:
@@ -140,7 +146,7 @@ def _properties(rows: list[Row], *, needed: bool) -> list[Answer]:
     """Parsed all at once, which is several times faster than one by one."""
     if not needed:
         return [{}] * len(rows)
-    parsed: list[Answer] = json.loads(f"[{','.join([row['props'] for row in rows])}]")
+    parsed: list[Answer] = json.loads(f"[{','.join(map(_PROPERTIES, rows))}]")
     return parsed
 
 

@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 from labeling_assets.local_aperturedb.limits import Limits
@@ -35,6 +36,30 @@ class Peer:
             # The handshake only afterwards, so that `end` always finds the socket that is open.
             self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.socket.do_handshake()
+
+    def wait(self, receive: Callable[[], bool]) -> bool:
+        """What `receive` says when a request begins. Raises TimeoutError when none does for too long.
+
+        The timeout of the socket stays that of a stalled request as far as possible: setting it is a system call.
+        """
+        idle, stall = self.limits.idle_seconds, self.limits.stall_seconds
+        deadline = time.monotonic() + idle
+        self._set_timeout(min(idle, stall))
+        while True:
+            try:
+                begun = receive()
+            except TimeoutError:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise
+                self._set_timeout(min(left, stall))
+            else:
+                self._set_timeout(stall)
+                return begun
+
+    def _set_timeout(self, seconds: float) -> None:
+        if self.socket.gettimeout() != seconds:
+            self.socket.settimeout(seconds)
 
     def begin(self) -> bool:
         """A whole request was read; whether it may run."""

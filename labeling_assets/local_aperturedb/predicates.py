@@ -7,11 +7,11 @@ literally); every value is bound.
 # ruff: noqa: S608  # the text of the SQL holds only our words, checked names and numbers; values are bound
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from labeling_assets.local_aperturedb import messages
-from labeling_assets.local_aperturedb.constraints import Comparison, Expression, Literal, Property
+from labeling_assets.local_aperturedb.constraints import Comparison, Expression, Keys, Literal, Property
 from labeling_assets.local_aperturedb.dates import Date
 from labeling_assets.local_aperturedb.errors import QueryError
 from labeling_assets.local_aperturedb.properties import JSON_TYPES, STRING, compact, date_json, type_of
@@ -43,13 +43,15 @@ class SystemProperty:
         return f"json_extract({column}, '$.{self.key}')" if self.key else column
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+_NO_SYSTEM: Final[Mapping[str, SystemProperty]] = {}
+
+
+class Scope(NamedTuple):
     """What the names in constraints mean: `types` of the class, or None when objects of any class are searched."""
 
     types: Mapping[str, str] | None
-    system: Mapping[str, SystemProperty] = field(default_factory=dict)
-    ids: Mapping[str, str] = field(default_factory=lambda: ENTITY_IDS)
+    system: Mapping[str, SystemProperty] = _NO_SYSTEM
+    ids: Mapping[str, str] = ENTITY_IDS
     alias: str = "o"
     class_name: str = ""
 
@@ -116,10 +118,12 @@ def _holds(comparison: Comparison, operator: str, scope: Scope) -> Sql:
     column = scope.value_of(name)
     if isinstance(value, Property):
         return _same_object(name, operator, value, scope)
-    literals = value if isinstance(value, tuple) else (value,)
-    kinds = {type_of(literal) for literal in literals}
+    literals = value if isinstance(value, tuple) else () if isinstance(value, Keys) else (value,)
+    kinds = {STRING} if isinstance(value, Keys) else {type_of(literal) for literal in literals}
     _check_types(name, kinds, scope)
-    if isinstance(value, tuple):
+    if isinstance(value, Keys):
+        found = Sql(f"{column} IN (SELECT value FROM json_each(?))", (value.array,))
+    elif isinstance(value, tuple):
         array = compact(literals if kinds == {STRING} else [_bound(literal) for literal in literals])
         found = Sql(f"{column} IN (SELECT value FROM json_each(?))", (array,))
     else:

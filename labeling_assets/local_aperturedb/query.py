@@ -3,14 +3,14 @@
 import json
 import logging
 import sqlite3
-from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from labeling_assets.local_aperturedb import messages
-from labeling_assets.local_aperturedb.arguments import Arguments, check_arguments, shown
+from labeling_assets.local_aperturedb.arguments import check_arguments, shown
 from labeling_assets.local_aperturedb.commands import COMMANDS, UNSUPPORTED
-from labeling_assets.local_aperturedb.commands.registry import Answer, Command
+from labeling_assets.local_aperturedb.commands.registry import Answer, Step
 from labeling_assets.local_aperturedb.errors import ERROR, NOT_UNIQUE, QueryError
+from labeling_assets.local_aperturedb.repeated import Repeated
 from labeling_assets.local_aperturedb.run import Run, answer_too_large
 from labeling_assets.local_aperturedb.session import REJECTION, Sessions
 from labeling_assets.local_aperturedb.store import Store, Transaction
@@ -22,15 +22,6 @@ _LOG: Final = logging.getLogger(__name__)
 _LONGEST_LOGIN: Final = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One command of a query, its arguments checked."""
-
-    place: str
-    command: Command
-    arguments: Arguments
-
-
 class Engine:
     """`answer_limit` is in bytes."""
 
@@ -38,6 +29,7 @@ class Engine:
         self._store = store
         self._sessions = sessions
         self._answer_limit = answer_limit
+        self._repeated = Repeated()
 
     def answer(self, request: Message) -> Message:
         """Never raises: what goes wrong is one object instead of the array of answers."""
@@ -56,6 +48,10 @@ class Engine:
         known = self._sessions.is_valid(request.token)
         if not known and len(request.json) > _LONGEST_LOGIN:
             return Message(_dump(REJECTION))
+        asked = self._repeated.read(request.json) if known else None
+        step = self._repeated.step(asked) if asked else None
+        if step is not None:
+            return self._run([step], request.blobs)
         commands = _parse(request.json)
         names = [next(iter(command)) for command in commands]
         logins = [name for name in names if self._sessions.handles(name)]
@@ -67,18 +63,22 @@ class Engine:
         if not known:
             return Message(_dump(REJECTION))
         steps = [_check(number, command) for number, command in enumerate(commands, start=1)]
-        expected = sum(step.command.blob_count(step.arguments) for step in steps)
-        if expected != len(request.blobs):
-            text = messages.BLOB_COUNT.format(expected=expected, received=len(request.blobs))
-            raise QueryError(text)
+        if asked and len(steps) == 1:
+            self._repeated.learn(asked, steps[0])
         return self._run(steps, request.blobs)
 
-    def _run(self, steps: list[_Step], blobs: list[bytes]) -> Message:
-        writes = any(step.command.writes for step in steps)
-        with self._store.writing() if writes else self._store.reading() as transaction:
+    def _run(self, steps: list[Step], blobs: list[bytes]) -> Message:
+        expected, writes = 0, False
+        for step in steps:
+            expected += step.command.blob_count(step.arguments)
+            writes = writes or step.command.writes
+        if expected != len(blobs):
+            raise QueryError(messages.BLOB_COUNT.format(expected=expected, received=len(blobs)))
+        once = len(steps) == 1 and steps[0].one_read
+        with self._store.writing() if writes else self._store.reading(once=once) as transaction:
             return self._run_steps(transaction, steps, blobs)
 
-    def _run_steps(self, transaction: Transaction, steps: list[_Step], blobs: list[bytes]) -> Message:
+    def _run_steps(self, transaction: Transaction, steps: list[Step], blobs: list[bytes]) -> Message:
         run = Run(transaction, iter(blobs), self._answer_limit)
         answers: list[Answer] = []
         for step in steps:
@@ -128,7 +128,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON value")
 
 
-def _check(number: int, given: dict[str, Any]) -> _Step:
+def _check(number: int, given: dict[str, Any]) -> Step:
     ((name, arguments),) = given.items()
     place = _place(number)
     command = COMMANDS.get(name)
@@ -136,7 +136,7 @@ def _check(number: int, given: dict[str, Any]) -> _Step:
         text = messages.UNSUPPORTED_COMMAND if name in UNSUPPORTED else messages.UNKNOWN_COMMAND
         raise QueryError(text.format(command=name)).inside(place)
     try:
-        return _Step(place, command, check_arguments(arguments, command.parameters))
+        return Step(place, command, check_arguments(arguments, command.parameters))
     except QueryError as error:
         raise error.inside(name).inside(place) from error
 

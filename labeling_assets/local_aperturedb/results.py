@@ -1,7 +1,8 @@
 """The parameters that say what a Find command lists, counts and in which order."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from labeling_assets.local_aperturedb import messages
@@ -132,6 +133,12 @@ class Wanted:
     order: Order
     batch: Batch | None = None
     distances: bool = False
+    own: dict[str, None] = field(init=False)  # of `listed`, what users named
+    system: tuple[str, ...] = field(init=False)  # and the others
+
+    def __post_init__(self) -> None:
+        self.own = {name: None for name in self.listed if not name.startswith("_")}
+        self.system = tuple(name for name in self.listed if name.startswith("_"))
 
     @property
     def lists_objects(self) -> bool:
@@ -159,11 +166,34 @@ class Wanted:
         return replace(self, offset=self.offset + start, limit=stop - start), described
 
 
+# Parameters that leave the answer to its results, and results that are only listed.
+_ONLY_RESULTS: Final = frozenset(("with_class", "constraints", "results", "blobs", "_ref"))
+_ONLY_LIST: Final = frozenset(("list",))
+
+
+@lru_cache(maxsize=1024)
+def _only_listed(listed: tuple[str, ...]) -> Wanted:
+    return Wanted(
+        listed,
+        all_properties=False,
+        unique_ids=False,
+        flags=(),
+        count=False,
+        aggregates={},
+        group=(),
+        limit=None,
+        offset=0,
+        order=(),
+    )
+
+
 def wanted(given: Arguments, *, flags: tuple[str, ...]) -> Wanted:
     """`flags` are the outputs that this kind of object has. Raises QueryError."""
     results: Arguments = given.get("results", {})
-    if "batch" in given:
-        _check_batch(given, results)
+    if given.keys() <= _ONLY_RESULTS and results.keys() <= _ONLY_LIST:
+        return _only_listed(tuple(results.get("list", ())))
+    if "batch" in given or "group_by_source" in given:
+        _check_parts(given, results)
     return Wanted(
         listed=tuple(results.get("list", ())),
         all_properties=results.get("all_properties", False),
@@ -180,13 +210,12 @@ def wanted(given: Arguments, *, flags: tuple[str, ...]) -> Wanted:
     )
 
 
-def _check_batch(given: Arguments, results: Arguments) -> None:
-    """As documented: a part of a result has no totals, and no groups."""
-    others = [name for name in ("count", "group", *AGGREGATES) if results.get(name)]
-    if given.get("group_by_source"):
-        others.append("group_by_source")
-    if others:
-        raise QueryError(messages.NOT_TOGETHER.format(names=f"batch and {others[0]}"))
+def _check_parts(given: Arguments, results: Arguments) -> None:
+    """As documented: a part of a result has no totals, and objects by their source have none either."""
+    parts = [name for name in ("batch", "group_by_source") if name in given and given[name] is not False]
+    others = [*parts[1:], *(name for name in ("count", "group", *AGGREGATES) if results.get(name))]
+    if parts and others:
+        raise QueryError(messages.NOT_TOGETHER.format(names=f"{parts[0]} and {others[0]}"))
 
 
 def _once(name: str, given: Arguments, results: Arguments) -> Any:

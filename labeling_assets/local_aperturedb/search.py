@@ -4,15 +4,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from labeling_assets.local_aperturedb import messages, schema
 from labeling_assets.local_aperturedb.arguments import Arguments
+from labeling_assets.local_aperturedb.constraints import Comparison, Expression, Keys
 from labeling_assets.local_aperturedb.errors import QueryError
 from labeling_assets.local_aperturedb.kinds import OF_CLASS, Kind
 from labeling_assets.local_aperturedb.links import Link, connected
-from labeling_assets.local_aperturedb.predicates import Scope, Sql, joined, predicate
-from labeling_assets.local_aperturedb.properties import compact
+from labeling_assets.local_aperturedb.predicates import Scope, Sql, joined, predicate, property_value
+from labeling_assets.local_aperturedb.properties import STRING, compact
 from labeling_assets.local_aperturedb.run import Run
 from labeling_assets.local_aperturedb.store import Row
 
@@ -22,6 +24,8 @@ _NOTHING: Final = Sql("0")
 OWNERS: Final = ("image_ref", "video_ref")
 _OF_SET: Final = f"""o.id IN (SELECT v.id FROM vector v JOIN entity s ON s.id = v.descriptor_set
     WHERE s.class = {schema.BUILT_IN_ENTITIES[schema.DESCRIPTOR_SET]} AND s.label = ?)"""
+# Parameters that leave the search to its class and constraints.
+_ONLY_CONSTRAINTS: Final = frozenset(("with_class", "constraints", "results", "uniqueids", "blobs", "_ref", "limit"))
 _SPANS: Final = {
     "in_frame_number_range": "frame",
     "in_time_offset_range": "us",
@@ -29,7 +33,7 @@ _SPANS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Search:
     """The objects of a kind that fulfil a condition on `o`."""
 
@@ -59,6 +63,9 @@ def search(run: Run, kind: Kind, given: Arguments) -> Search:
     if name and kind.target == schema.ENTITY:
         kind = OF_CLASS.get(name, kind)
     class_term, scope = _class_of(run, kind, name)
+    if given.keys() <= _ONLY_CONSTRAINTS and (key := _key(given.get("constraints"), scope)) is not None:
+        comparison, value = key
+        return Search(kind, scope, Sql(_by_key(class_term.text, *comparison), (value,)))
     terms = [class_term]
     if given.get("constraints") is not None:
         terms.append(predicate(given["constraints"], scope))
@@ -69,6 +76,24 @@ def search(run: Run, kind: Kind, given: Arguments) -> Search:
     if "set" in given:
         terms.append(Sql(_OF_SET, (given["set"],)))
     return Search(kind, scope, joined("AND", terms))
+
+
+def _key(tree: Expression | None, scope: Scope) -> tuple[tuple[str, bool], str] | None:
+    """The property and the bound value when all that is asked for is a text, or one of several, in a known property."""
+    if not isinstance(tree, Comparison) or scope.types is None or scope.types.get(tree.property) != STRING:
+        return None
+    if tree.operator == "==" and isinstance(tree.value, str):
+        return (tree.property, False), tree.value
+    if tree.operator == "in" and isinstance(tree.value, Keys):
+        return (tree.property, True), tree.value.array
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _by_key(class_term: str, name: str, several: bool) -> str:
+    """What `predicate` makes of it; these are most searches, and they are repeated."""
+    value = "IN (SELECT value FROM json_each(?))" if several else "= ?"
+    return f"({class_term} AND {property_value(name, alias='o')} {value})"
 
 
 def _class_of(run: Run, kind: Kind, name: str | None) -> tuple[Sql, Scope]:

@@ -116,12 +116,13 @@ class Store:
         self._hold.release()
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[Transaction]:
-        """A snapshot. It neither waits for the writer nor holds it up."""
+    def reading(self, *, once: bool = False) -> Iterator[Transaction]:
+        """A snapshot. It neither waits for the writer nor holds it up. Reading `once` needs no transaction for it."""
         ticket = self._files.enter()
         database = self._lend()
         try:
-            database.execute("BEGIN")
+            if not once:
+                database.execute("BEGIN")
             yield Transaction(database, self._files, self._known)
         finally:
             if database.in_transaction:

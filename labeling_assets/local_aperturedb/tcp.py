@@ -19,7 +19,8 @@ class FrameProtocol:
 
     def __call__(self, peer: Peer) -> None:
         if self._greet(peer):
-            while self._serve_one(peer):
+            frames = wire.FrameReader(peer.socket, limit=peer.limits.message_bytes)
+            while self._serve_one(peer, frames):
                 pass
 
     def _greet(self, peer: Peer) -> bool:
@@ -30,16 +31,16 @@ class FrameProtocol:
             peer.start_tls(self._tls)
         return bool(agreed)
 
-    def _serve_one(self, peer: Peer) -> bool:
+    def _serve_one(self, peer: Peer, frames: wire.FrameReader) -> bool:
         """Whether to go on."""
-        limits = peer.limits
-        peer.socket.settimeout(limits.idle_seconds)
+        if not peer.wait(frames.wait):
+            return False
         try:
-            payload = wire.read_frame(peer.socket, limit=limits.message_bytes, stall_seconds=limits.stall_seconds)
+            payload = frames.read()
         except wire.FrameTooLarge as error:
-            text = messages.MESSAGE_TOO_LARGE.format(size=error.size, limit=limits.message_bytes)
-            wire.write_frame(peer.socket, wire.encode(failure(QueryError(text))))
-            peer.linger(error.size)
+            text = messages.MESSAGE_TOO_LARGE.format(size=error.size, limit=peer.limits.message_bytes)
+            wire.write_message(peer.socket, failure(QueryError(text)))
+            peer.linger(error.unread)
             return False
         if payload is None or not peer.begin():
             return False
@@ -49,6 +50,6 @@ class FrameProtocol:
             answer = self._answer(request)
         except QueryError as error:
             answer = failure(error)
-        wire.write_frame(peer.socket, wire.encode(answer))
+        wire.write_message(peer.socket, answer)
         peer.done()
         return not peer.is_over

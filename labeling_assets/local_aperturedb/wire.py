@@ -5,6 +5,7 @@ that holds two numbers, the version and the protocol; every later frame is one q
 """
 
 import socket
+import ssl
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,9 +24,19 @@ PROTOCOL_TLS: Final = 2
 _LENGTH: Final = struct.Struct("@I")
 _HELLO: Final = struct.Struct("@II")
 _CHUNK_BYTES: Final = 1 << 20
+# What a reader asks for at once: most requests are shorter.
+_AHEAD_BYTES: Final = 1 << 14
+# Blobs from here on are sent from where they are instead of being copied together.
+_LARGE_BLOB: Final = 1 << 12
+_PIECES_AT_ONCE: Final = 512  # systems take 1024
+
+# The fields of the message as protobuf writes them, before their length.
+_JSON_FIELD: Final = b"\x0a"
+_BLOBS_FIELD: Final = b"\x12"
+_TOKEN_FIELD: Final = b"\x1a"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
     """One request or answer: JSON text, blobs in the order of the commands, session token."""
 
@@ -35,11 +46,12 @@ class Message:
 
 
 class FrameTooLarge(Exception):
-    """A frame announced more bytes than allowed; nothing of it was read."""
+    """A frame announced more bytes than allowed; `unread` of them may still come."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, unread: int) -> None:
         super().__init__(size)
         self.size = size
+        self.unread = unread
 
 
 def _message_class() -> Any:
@@ -71,27 +83,100 @@ def decode(payload: bytes | bytearray) -> Message:
 
 
 def encode(message: Message) -> bytes:
-    encoded: bytes = _QUERY_MESSAGE(json=message.json, blobs=message.blobs, token=message.token).SerializeToString()
-    return encoded
+    return b"".join(_pieces(message))
 
 
-def read_frame(sock: socket.socket, *, limit: int, stall_seconds: float | None = None) -> bytearray | None:
-    """The next frame, or None when the other side has gone, between frames or inside one.
+def _pieces(message: Message) -> list[bytes | bytearray | memoryview]:
+    """The message in protobuf, which is simple enough to be written without copying every blob twice."""
+    pieces: list[bytes | bytearray | memoryview] = []
+    small = bytearray()
+    if message.json:
+        text = message.json.encode()
+        small += _JSON_FIELD + _varint(len(text)) + text
+    for blob in message.blobs:
+        small += _BLOBS_FIELD + _varint(len(blob))
+        if len(blob) < _LARGE_BLOB:
+            small += blob
+        else:
+            pieces += (small, blob)
+            small = bytearray()
+    if message.token:
+        token = message.token.encode()
+        small += _TOKEN_FIELD + _varint(len(token)) + token
+    pieces.append(small)
+    return pieces
 
-    As soon as a frame begins, `stall_seconds` becomes the timeout of the socket. Raises FrameTooLarge before anything
-    is allocated.
+
+def _varint(number: int) -> bytes:
+    if number < 0x80:
+        return bytes((number,))
+    made = bytearray()
+    while number >= 0x80:
+        made.append(number & 0x7F | 0x80)
+        number >>= 7
+    made.append(number)
+    return bytes(made)
+
+
+def write_message(sock: socket.socket, message: Message) -> None:
+    """The message as a frame, whose large blobs are not copied on the way."""
+    pieces = _pieces(message)
+    if len(pieces) == 1 or isinstance(sock, ssl.SSLSocket):  # TLS has no way to send several pieces at once
+        write_frame(sock, b"".join(pieces))
+        return
+    pieces[0] = _LENGTH.pack(sum(map(len, pieces))) + pieces[0]
+    while pieces:
+        # Each call has the whole timeout: a slow client is no stalled one.
+        sent = sock.sendmsg(pieces[:_PIECES_AT_ONCE])
+        gone = 0
+        while gone < len(pieces) and sent >= len(pieces[gone]):
+            sent -= len(pieces[gone])
+            gone += 1
+        del pieces[:gone]
+        if sent:
+            pieces[0] = memoryview(pieces[0])[sent:]
+
+
+class FrameReader:
+    """Reads the frames of a socket, a short one together with its length and with what comes behind it."""
+
+    def __init__(self, sock: socket.socket, *, limit: int) -> None:
+        self._sock = sock
+        self._limit = limit
+        self._ahead = b""
+
+    def wait(self) -> bool:
+        """Until a frame begins; False when the other side has gone."""
+        if not self._ahead:
+            self._ahead = self._sock.recv(_AHEAD_BYTES)
+        return bool(self._ahead)
+
+    def read(self) -> bytes | bytearray | None:
+        """The frame that has begun, or None when the other side has gone. Raises FrameTooLarge."""
+        if len(self._ahead) < _LENGTH.size:
+            header = read_bytes(self._sock.recv_into, _LENGTH.size, begun=self._ahead)
+            if header is None:
+                return None
+            self._ahead = bytes(header)
+        (size,) = _LENGTH.unpack_from(self._ahead)
+        if size > self._limit:
+            raise FrameTooLarge(size, unread=size + _LENGTH.size - len(self._ahead))
+        end = size + _LENGTH.size
+        begun, self._ahead = self._ahead[_LENGTH.size : end], self._ahead[end:]
+        return begun if len(begun) == size else read_bytes(self._sock.recv_into, size, begun=begun)
+
+
+def read_frame(sock: socket.socket, *, limit: int) -> bytearray | None:
+    """The next frame and nothing behind it, or None when the other side has gone, between frames or inside one.
+
+    Raises FrameTooLarge before anything is allocated.
     """
-    begun = sock.recv(_LENGTH.size)
-    if not begun:
-        return None
-    if stall_seconds is not None:
-        sock.settimeout(stall_seconds)
-    header = read_bytes(sock.recv_into, _LENGTH.size, begun=begun)
+    header = read_bytes(sock.recv_into, _LENGTH.size)
     if header is None:
         return None
     (size,) = _LENGTH.unpack(header)
     if size > limit:
-        raise FrameTooLarge(size)
+        raise FrameTooLarge(size, unread=size)
     return read_bytes(sock.recv_into, size)
 
 

@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import threading
 
 import pytest
 
@@ -88,3 +89,46 @@ def test_a_greeting_of_something_else_gets_no_answer(pair, hello):
     near.sendall(hello)
     near.shutdown(socket.SHUT_WR)
     assert wire.negotiate(far, allowed=wire.PROTOCOL_TCP) == 0
+
+
+@pytest.mark.parametrize(
+    "sizes", [[], [0], [1, 5000, 0, 4096, 4095], [200_000] * 3, [127, 128, 16_383, 16_384], [5000] * 1200]
+)
+@pytest.mark.parametrize("json", ["", "[]", "x" * 300])
+def test_a_message_is_written_as_protobuf_writes_it(pair, sizes, json):
+    from aperturedb import queryMessage
+
+    near, far = pair
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # so that it leaves in many parts
+    blobs = [bytes([number % 256]) * size for number, size in enumerate(sizes)]
+    message = queryMessage.queryMessage()
+    message.json, message.token = json, "t" * 200
+    message.blobs.extend(blobs)
+    got = []
+    reader = threading.Thread(target=lambda: got.append(wire.read_frame(far, limit=2**31)))
+    reader.start()
+    wire.write_message(near, wire.Message(json, blobs, "t" * 200))
+    reader.join()
+    assert got == [message.SerializeToString()]
+
+
+def test_frames_that_come_together_are_read_one_by_one(pair):
+    near, far = pair
+    wanted = [b"", b"one", b"x" * 70_000, b"last"]
+    sender = threading.Thread(target=lambda: [wire.write_frame(near, frame) for frame in wanted])
+    sender.start()
+    frames = wire.FrameReader(far, limit=100_000)
+    assert [(frames.wait(), bytes(frames.read())) for _ in wanted] == [(True, frame) for frame in wanted]
+    sender.join()
+    near.close()
+    assert not frames.wait()
+
+
+def test_a_reader_knows_what_is_still_to_come_of_a_frame_that_is_too_large(pair):
+    near, far = pair
+    near.sendall(struct.pack("@I", 50) + b"12345")
+    frames = wire.FrameReader(far, limit=10)
+    assert frames.wait()
+    with pytest.raises(wire.FrameTooLarge) as raised:
+        frames.read()
+    assert (raised.value.size, raised.value.unread) == (50, 45)

@@ -21,16 +21,7 @@ def everything(db):
     return db.ask([{"GetSchema": {}}, {"GetIndexes": {}}, {"FindEntity": {"results": {"count": True}}}])
 
 
-# Where the local server still takes more than we assume of a real one.
-TAKES_MORE = ("batch_of_connections", "group_by_source_and_count")
-
-
-def case(probe):
-    marks = [pytest.mark.xfail(reason="the local server takes more", strict=False)] if probe.name in TAKES_MORE else []
-    return pytest.param(probe, id=probe.name, marks=marks)
-
-
-@pytest.mark.parametrize("probe", [case(probe) for probe in PROBES])
+@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
 def test_the_local_server_does_what_we_assume(db, probe):
     (finding,) = run_probes(db, [probe], built_in=True)
     assert (finding.observed, finding.error, finding.left) == (probe.assumed, None, ())

@@ -73,7 +73,7 @@ _ADD: Final[Parameters] = {
     "if_not_found": objects.condition,
 }
 _FIND: Final[Parameters] = {
-    **FIND_PARAMETERS,
+    **{name: check for name, check in FIND_PARAMETERS.items() if name != "batch"},
     **objects.WITH_CLASS,
     "src": reference,
     "dst": reference,

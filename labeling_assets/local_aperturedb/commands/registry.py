@@ -23,3 +23,13 @@ class Command:
 
     def blob_count(self, given: Arguments) -> int:
         return self.blobs + (self.blob_for in given)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command of a query, its arguments checked; `one_read` when it is known to read the database only once."""
+
+    place: str
+    command: Command
+    arguments: Arguments
+    one_read: bool = False

@@ -13,7 +13,19 @@ from labeling_assets.errors import ConfigurationError
 
 MediaType = Literal["image", "video", "audio", "text", "other"]
 _SLUG: Final = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
+_CLAIM: Final = re.compile(r"claim-(?P<slug>[a-z][a-z0-9_]*)-\d{4,}\Z")
 _OPERATORS: Final = ("==", "!=", "<", "<=", ">", ">=", "in", "not in")
+
+
+def claimed_by(batch: str) -> str | None:
+    """The slug of the project that claims into a batch of this name; None for batches of other origin."""
+    match = _CLAIM.match(batch)
+    return match["slug"] if match else None
+
+
+def claim_name(slug: str, number: int) -> str:
+    """The name of the batch of a project's claim, counted from 1."""
+    return f"claim-{slug}-{number:04}"
 
 
 class Project(BaseModel):
@@ -77,7 +89,10 @@ class Project(BaseModel):
         return f"LS_state_{self.slug}"
 
     def wants(self, batch: str) -> bool:
-        """Whether a batch is this project's."""
+        """Whether a batch is this project's; a claimed one is that of the project that claimed it, and of no other."""
+        owner = claimed_by(batch)
+        if owner is not None:
+            return owner == self.slug
         return any(fnmatch.fnmatchcase(batch, pattern) for pattern in self.batches)
 
     def condition(self) -> Condition | None:

@@ -11,10 +11,10 @@ from labeling_assets.checks import annotation_checks_op
 from labeling_assets.errors import ConfigurationError
 from labeling_assets.jobs import IMPORT_JOB, sync_job_name
 from labeling_assets.partitions import IMPORT_BATCH
-from labeling_assets.projects import Project
+from labeling_assets.projects import Project, claimed_by
 from labeling_assets.resources import ApertureDBResource, LabelStudioResource
 from labeling_assets.settings import Settings
-from labeling_assets.sync.changes import Cursor, observe, plan
+from labeling_assets.sync.changes import Cursor, observe, plan, ready
 from labeling_assets.sync.new_batches import (
     ImportRequest,
     InboxBatch,
@@ -35,6 +35,8 @@ _IN_FLIGHT: Final = [
     dg.DagsterRunStatus.CANCELING,
 ]
 _INBOX_SECONDS: Final = 10
+_RUNS: Final = 20  # asked for in one look; Dagster submits one in 0.2 s
+_AFTER_OTHERS: Final = {"dagster/priority": "-1"}  # in Dagster's queue
 _PARTITION_TAG: Final = "dagster/partition"
 _BY_HAND: Final = "__ASSET_JOB"  # what Dagster runs for "Materialize" in the asset graph, and for backfills
 _SET: Final = IMPORT_BATCH.name or "import_batch"
@@ -161,7 +163,6 @@ def changed_annotations_sensor(
         from labeling_assets.sync.labeling_project import recorded_project
         from labeling_assets.sync.watermark import load_states
 
-        now = clock()
         with aperturedb.connect() as db, label_studio.connect() as ls:
             record = recorded_project(db, ls, project)
             if record is None:
@@ -169,15 +170,23 @@ def changed_annotations_sensor(
             states = load_states(db, record.key)
             cursor = Cursor.load(context.cursor)
             unsynced = _unsynced(context.instance, project)
-            cursor = observe(db, ls, record, states, cursor=cursor, unsynced=unsynced, now=now)
-        cursor, requests = plan(
+            cursor = observe(db, ls, record, states, cursor=cursor, unsynced=unsynced, clock=clock)
+        now = clock()
+        candidates = ready(
             cursor,
-            finished={batch: _synced_at(context.instance, project, batch) for batch in cursor.pending},
-            in_flight=in_flight(context.instance, sync_job_name(project)),
-            known=[batch for batch in cursor.pending if context.instance.has_dynamic_partition(_SET, batch)],
+            in_flight=in_flight(context.instance, sync_job_name(project)) if cursor.pending else (),
+            known=context.instance.get_dynamic_partitions(_SET) if cursor.pending else (),
             now=now,
             min_interval_s=project.min_interval_seconds,
             max_lag_s=project.max_lag_seconds,
+        )[: 2 * _RUNS]  # each costs two look-ups, and some turn out to be done
+        cursor, requests = plan(
+            cursor,
+            candidates,
+            finished={batch: _synced_at(context.instance, project, batch) for batch in candidates},
+            watermarks={batch: state.watermark for batch, state in states.items()},
+            now=now,
+            limit=_RUNS,
         )
         context.update_cursor(cursor.dump())
         if not requests:
@@ -215,7 +224,7 @@ def claim_sensor(project: Project, settings: Settings, *, clock: Clock = time.ti
     def new_media(
         context: dg.SensorEvaluationContext, aperturedb: ApertureDBResource
     ) -> dg.SensorResult | dg.SkipReason:
-        from labeling_assets.sync.claim_media import claimable, claimed_by, next_claim
+        from labeling_assets.sync.claim_media import claimable, next_claim
 
         with aperturedb.connect() as db:
             found = claimable(db, project)
@@ -239,7 +248,7 @@ def _claim_attempt(cursor: str | None, batch: str, *, now: float) -> tuple[str, 
     """The run key of a claim, with an attempt that counts from when the batch was first asked for."""
     asked, _, since = (cursor or "").partition(" ")
     first = float(since) if asked == batch and since else now
-    return f"{batch}:{attempt(now - first)}", first
+    return f"{batch}:{int(first)}:{attempt(now - first)}", first
 
 
 def reconcile_schedule(project: Project, settings: Settings) -> dg.ScheduleDefinition:
@@ -251,14 +260,18 @@ def reconcile_schedule(project: Project, settings: Settings) -> dg.ScheduleDefin
 
     def reconcile(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         made = context.instance.get_materialized_partitions(key_of(project, "tasks"))
-        batches = [batch for batch in context.instance.get_dynamic_partitions(_SET) if batch in made]
+        wanted = made - in_flight(context.instance, sync_job_name(project))
+        batches = [batch for batch in context.instance.get_dynamic_partitions(_SET) if batch in wanted]
         full = {"config": {"full": True}}
         annotations = "__".join(key_of(project, "annotations").path)
         run_config = {"ops": {annotations: full, annotation_checks_op(project): full}}
         if not batches:
-            return dg.SkipReason("There are no tasks yet.")
+            return dg.SkipReason("Every batch is being synced." if made else "There are no tasks yet.")
         # Dagster wants a key where there are several requests; it counts within one tick of the schedule.
-        return [dg.RunRequest(run_key=batch, partition_key=batch, run_config=run_config) for batch in batches]
+        return [
+            dg.RunRequest(run_key=batch, partition_key=batch, run_config=run_config, tags=_AFTER_OTHERS)
+            for batch in batches
+        ]
 
     on = settings.sensors == "on"
     as_schedule = dg.schedule(

@@ -6,7 +6,7 @@ import pytest
 
 from labeling_assets.clients.constraints import Dialect
 from labeling_assets.errors import ConfigurationError
-from labeling_assets.projects import Project, load_project, load_projects
+from labeling_assets.projects import Project, claim_name, load_project, load_projects
 
 
 def project(tmp_path: Path, yaml: str = "", slug: str = "cars") -> Project:
@@ -60,6 +60,12 @@ def test_a_project_wants_batches_by_patterns(tmp_path: Path):
     cars = project(tmp_path, "batches: ['2026-*', may]")
     wanted = [batch for batch in ("2026-05", "may", "May", "2025-05") if cars.wants(batch)]
     assert wanted == ["2026-05", "may"]
+
+
+def test_a_project_wants_what_it_claimed_whatever_its_patterns(tmp_path: Path):
+    cars = project(tmp_path, "batches: [may]")
+    batches = (claim_name("cars", 1), claim_name("dogs", 1), "claim-cars-1", "claim-cars-x")
+    assert [batch for batch in batches if cars.wants(batch)] == ["claim-cars-0001"]
 
 
 def test_a_query_is_a_condition(tmp_path: Path):

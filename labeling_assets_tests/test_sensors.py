@@ -234,12 +234,10 @@ def test_an_idle_tick_does_not_change_the_cursor(watch: Watch) -> None:
     assert json.loads(str(watch.tick(cursor).cursor)) == json.loads(cursor)
 
 
-def test_a_lost_cursor_asks_for_synced_batches_once_at_most(watch: Watch) -> None:
+def test_a_lost_cursor_asks_for_nothing_that_is_in_sync(watch: Watch) -> None:
     watch.pipeline.imported("b1", 1)
     watch.settled("b1")
-    ticked = watch.tick(None)
-    watch.pipeline.synced("b1")
-    assert asked(watch.tick(ticked.cursor)) == {}
+    assert asked(watch.tick(None)) == {}
 
 
 def test_a_lost_cursor_loses_no_change(watch: Watch) -> None:
@@ -373,6 +371,19 @@ def test_reconcile_asks_for_every_batch_with_tasks(pipeline: Pipeline) -> None:
         pipeline.imported(batch, 1)
     pipeline.instance.add_dynamic_partitions("import_batch", ["b3"])
     assert [request.partition_key for request in reconcile(pipeline).run_requests] == ["b1", "b2"]
+
+
+def test_reconcile_leaves_out_batches_that_are_being_synced(pipeline: Pipeline) -> None:
+    for batch in ("b1", "b2"):
+        pipeline.imported(batch, 1)
+    start_run(pipeline.instance, pipeline.settings, "sync_cars", "b1")
+    assert [request.partition_key for request in reconcile(pipeline).run_requests] == ["b2"]
+
+
+def test_reconcile_comes_after_everything_else_in_the_queue(pipeline: Pipeline) -> None:
+    pipeline.imported("b1", 1)
+    (request,) = reconcile(pipeline).run_requests
+    assert request.tags["dagster/priority"] == "-1"
 
 
 def test_reconcile_reads_everything_again(pipeline: Pipeline) -> None:

@@ -204,6 +204,12 @@ def test_only_projects_that_want_the_batch_get_tasks(inbox: Inbox) -> None:
     assert asked(inbox.tick()) == {"park-1": {"media", "dogs/tasks"}}
 
 
+def test_a_claim_whose_tasks_failed_is_asked_for_again(inbox: Inbox) -> None:
+    add_project(inbox.settings, "cars", batches=["street-*"])
+    inbox.done("claim-cars-0001", "media")
+    assert asked(inbox.tick()) == {"claim-cars-0001": {"cars/tasks"}}
+
+
 def test_a_batch_that_no_project_wants_is_imported(inbox: Inbox) -> None:
     add_project(inbox.settings, "cars", batches=["street-*"])
     add_batch(inbox.settings, "park-1")

@@ -115,21 +115,46 @@ def _expression(value: object) -> object:
 
 
 def _legacy_group(group: Group) -> dict[str, object]:
-    """An object whose keys are the properties; two conditions on one key of an `all` share its list."""
-    body: dict[str, object] = {}
-    for part in group.parts:
-        rendered = part.render(Dialect.LEGACY)
-        assert isinstance(rendered, dict)
-        if isinstance(part, Group) and part.conjunction == "all" and group.conjunction == "any":
-            rendered = {"all": rendered}
-        for key, value in rendered.items():
-            if key not in body:
-                body[key] = value
-            elif isinstance(part, Predicate) and group.conjunction == "all":
-                body[key] = [*_list(body[key]), *value]
-            else:
-                raise ValueError(f"the legacy dialect cannot hold two conditions {key!r} in one 'any'")
+    body = _legacy_body(group.conjunction, _flat(group))
     return body if group.conjunction == "all" else {"any": body}
+
+
+def _legacy_body(conjunction: Literal["all", "any"], parts: "list[Condition]") -> dict[str, object]:
+    """An object whose keys are the properties, "all" and "any"; a second condition on a key goes one group deeper.
+
+    Two conditions on one property of an "all" share its list.
+    """
+    body: dict[str, object] = {}
+    second: list[Condition] = []
+    for part in parts:
+        key: str
+        value: object
+        if isinstance(part, Predicate):
+            key, value = part.key, [part.operator, _legacy(part.value)]
+        else:
+            key, value = part.conjunction, _legacy_body(part.conjunction, _flat(part))
+        if key not in body:
+            body[key] = value
+        elif isinstance(part, Predicate) and conjunction == "all":
+            body[key] = [*_list(body[key]), *_list(value)]
+        else:
+            second.append(part)
+    if second:
+        body[conjunction] = _legacy_body(conjunction, second)
+    return body
+
+
+def _flat(group: Group) -> "list[Condition]":
+    """The parts of a group, and those of groups in it that say the same."""
+    parts: list[Condition] = []
+    for part in group.parts:
+        if isinstance(part, Group) and part.conjunction == group.conjunction:
+            parts += _flat(part)
+        elif isinstance(part, Group) and len(part.parts) == 1:
+            parts += _flat(Group(group.conjunction, part.parts))
+        else:
+            parts.append(part)
+    return parts
 
 
 def _list(value: object) -> list[object]:

@@ -158,8 +158,8 @@ class LabelStudio:
     ) -> list[int]:
         """Task ids in the order sent. All or nothing, never repeated; 500 to 1,000 tasks at a time are fastest.
 
-        Each task is `{"data": {...}}` with `annotations`, `predictions`, `meta` if wanted. After MaybeDoneError ask
-        `tasks_by_guid` until its answer stays the same, then send what is missing.
+        Each task is `{"data": {...}}` with `annotations`, `predictions`, `meta` if wanted. After MaybeDoneError the
+        server may work on, and shows none of the tasks before all of them: ask `tasks_by_guid` for a while.
         """
         if not tasks:
             return []  # the server answers 400

@@ -65,6 +65,9 @@ def _files(source: Path) -> tuple[Path, list[Path]]:
     if source.is_file():
         return source.parent, [source]
     rows = read_rows(source)
+    problems = tuple(row.problem for row in rows if row.problem)
+    if problems:
+        raise InputError(f"{source / MANIFEST} has rows that cannot be used:", rows=problems)
     listed = [row.path for row in rows if row.path is not None]
     missing = [str(path) for path in listed if not path.is_file()]
     if missing:
@@ -130,6 +133,9 @@ def _absolute_rows(source: Path) -> tuple[list[str], list[dict[str, str]]]:
 
 
 def _check_paths(source: Path, rows: Sequence[Row]) -> None:
+    problems = tuple(row.problem for row in rows if row.problem)
+    if problems:
+        raise InputError(f"{source} has rows that cannot be used:", rows=problems)
     missing = [f"row {row.number}: {row.path}" for row in rows if row.path is not None and not row.path.is_file()]
     if missing:
         raise InputError(f"{source} names files that do not exist (paths are relative to it):", rows=tuple(missing))

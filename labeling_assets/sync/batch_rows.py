@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 from labeling_assets.errors import InputError
 
@@ -13,17 +14,43 @@ READY: Final = "_READY"
 MANIFEST: Final = "manifest.csv"
 _BATCH: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 _PROPERTY: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
+_USER: Final = re.compile(r"(?<=//)[^/?#]*@")
+# Names of parameters that give access, of S3, Google, Azure, CloudFront and those that people invent.
+_SECRET: Final = re.compile(
+    r"x-amz-.*|x-goog-.*|awsaccesskeyid|googleaccessid|signature|expires|policy|key-pair-id"
+    r"|sig|se|st|ske|skt|sks|skv|skoid|sktid"
+    r"|.*token|.*key|.*secret|.*password|.*credentials?|auth|authorization|hmac",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One medium that was handed in; exactly one of `path` and `url` is set. `number` counts from 1."""
+    """One medium that was handed in; `number` counts from 1.
+
+    Exactly one of `path` and `url` is set, or none where `problem` says why the row cannot be used. `source` is the
+    path or the URL as it may be shown and kept: without what gives access.
+    """
 
     number: int
     source: str
     path: Path | None = None
     url: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+
+    @property
+    def subject(self) -> str:
+        """How reports name the row."""
+        return f"row {self.number} ({self.source})"
+
+
+def shown_url(url: str) -> str:
+    """`url` without user, password and signature: for reports, and the same however often it is signed again."""
+    address, _, rest = url.partition("?")
+    query, mark, fragment = rest.partition("#")
+    kept = "&".join(part for part in query.split("&") if not _SECRET.fullmatch(unquote(part.partition("=")[0])))
+    return _USER.sub("", address, count=1) + (f"?{kept}" if kept else "") + mark + fragment
 
 
 def checked_batch(name: str) -> str:
@@ -71,6 +98,8 @@ def read_rows(source: Path) -> list[Row]:
 def read_manifest(path: Path) -> list[Row]:
     """The rows of a CSV file with a column `path` or `url`; further columns are metadata, as text.
 
+    A row that cannot be used has a `problem`: it must not stop the others.
+
     Raises:
         InputError: no such column, no rows, a column that cannot be a property, not CSV or not UTF-8.
     """
@@ -103,23 +132,23 @@ def _check_header(path: Path, header: list[str]) -> None:
         )
 
 
-def _row(manifest: Path, number: int, record: dict[str, str]) -> Row:
+def _row(manifest: Path, number: int, record: Mapping[str | None, str | None]) -> Row:
+    cells = {key: value for key, value in record.items() if isinstance(key, str) and isinstance(value, str)}
+    local, url = cells.pop("path", "").strip(), cells.pop("url", "").strip()
+    source = (shown_url(url) if url else local).replace("\0", "")
+    problem = ""
     if None in record or None in record.values():
-        raise InputError(
-            f"{manifest}, row {number}: it does not have as many cells as the header has columns. "
-            "Put quotes around values with commas."
-        )
-    if any("\0" in value for value in record.values()):
-        raise InputError(f"{manifest}, row {number}: there is a NUL character in it. Save the file as plain text.")
-    columns = {key: value for key, value in record.items() if key not in ("path", "url") and value != ""}
-    local, url = (record.get("path") or "").strip(), (record.get("url") or "").strip()
-    if bool(local) == bool(url):
-        raise InputError(
-            f"{manifest}, row {number}: give either a path or a url, not {'both' if local else 'neither'}."
-        )
+        problem = "it does not have as many cells as the header has columns. Put quotes around values with commas."
+    elif any("\0" in value for value in (local, url, *cells.values())):
+        problem = "there is a NUL character in it. Save the file as plain text."
+    elif bool(local) == bool(url):
+        problem = f"give either a path or a url, not {'both' if local else 'neither'}."
+    if problem:
+        return Row(number, source, problem=f"{manifest.name}, row {number}: {problem}")
+    columns = {key: value for key, value in cells.items() if value != ""}
     if url:
-        return Row(number, url, url=url, columns=columns)
-    return Row(number, local, path=manifest.parent / local, columns=columns)
+        return Row(number, source, url=url, columns=columns)
+    return Row(number, source, path=manifest.parent / local, columns=columns)
 
 
 def _hidden(path: Path, root: Path) -> bool:

@@ -5,32 +5,47 @@ The decision is a pure function, so that it can be tested without Dagster and wi
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
-from labeling_assets.clients.constraints import all_of, equal, not_equal
-from labeling_assets.clients.label_studio import LabelStudio
-from labeling_assets.clients.label_studio_query import format_time, in_batch, parse_time, updated_since
+from labeling_assets.clients.constraints import Condition, all_of, not_equal, one_of
+from labeling_assets.clients.label_studio import LabelStudio, Probe
+from labeling_assets.clients.label_studio_query import format_time, id_between, parse_time, updated_since
 from labeling_assets.sync.labeling_project import ProjectRecord, checked_project
+from labeling_assets.sync.media_store import chunks
 from labeling_assets.sync.new_batches import attempt
 from labeling_assets.sync.watermark import OVERLAP, SyncState
 
-_VERSION: Final = 1
+_VERSION: Final = 2
+_PROBES: Final = 200  # requests for counts in one look; 0.08 s each, and Dagster gives a look 60 s
+_CLOCKS_DIFFER_S: Final = 300.0  # at most, between the machines of the sensor and of a run
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
     """A batch that changed and was not synced since. Times in seconds since the epoch, on the clock of Dagster.
 
-    `mark` names the change; `first` and `last` are when it was noticed first and last.
+    `mark` names the change; `first` and `last` are when it was noticed first and last, the latter after everything was
+    read. `newest` is the newest `updated_at` of the batch that was seen, on the clock of Label Studio.
     """
 
     mark: str
     first: float
     last: float
+    newest: str = ""
+
+    def is_covered(self, started: float, watermark: str) -> bool:
+        """Whether a successful sync has read the change: it began at `started`, the batch's watermark is `watermark`.
+
+        A sync that began after `last` read later than this look, if both clocks agree. They may be those of two
+        machines, so its watermark must show that it read as far. A task that was seen and then deleted or moved to
+        another batch never moves the watermark: then a sync must have begun so late that the clocks do not matter.
+        """
+        return started > self.last and (watermark >= self.newest or started > self.last + _CLOCKS_DIFFER_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,9 @@ class Cursor:
 
     `since` is the newest `updated_at` seen, `digests` batch -> digest of its tasks in the overlap window before it.
     `stored` is the newest watermark that ApertureDB had: if it has an older one, the database was restored.
+    `tasks` is the number of tasks for which the search for deleted ones is complete, and `others` how many of them
+    ApertureDB does not know. A search that one look could not complete is for `counting` tasks and goes on at the
+    task id `counted`.
     """
 
     project: str = ""
@@ -46,6 +64,9 @@ class Cursor:
     stored: str = ""
     window_total: int = -1
     tasks: int = -1
+    others: int = 0
+    counting: int = -1
+    counted: int = 0
     digests: Mapping[str, str] = field(default_factory=dict)
     pending: Mapping[str, Pending] = field(default_factory=dict)
 
@@ -58,8 +79,11 @@ class Cursor:
             "stored": self.stored,
             "window_total": self.window_total,
             "tasks": self.tasks,
+            "others": self.others,
+            "counting": self.counting,
+            "counted": self.counted,
             "digests": dict(self.digests),
-            "pending": {batch: [p.mark, p.first, p.last] for batch, p in self.pending.items()},
+            "pending": {batch: [p.mark, p.first, p.last, p.newest] for batch, p in self.pending.items()},
         }
         return json.dumps(values, sort_keys=True)
 
@@ -70,13 +94,18 @@ class Cursor:
             values = json.loads(text or "{}")
             if values.get("v") != _VERSION:
                 return cls()
-            pending = {batch: Pending(str(p[0]), float(p[1]), float(p[2])) for batch, p in values["pending"].items()}
+            pending = {
+                batch: Pending(str(p[0]), float(p[1]), float(p[2]), str(p[3])) for batch, p in values["pending"].items()
+            }
             return cls(
                 project=str(values["project"]),
                 since=str(values["since"]),
                 stored=str(values["stored"]),
                 window_total=int(values["window_total"]),
                 tasks=int(values["tasks"]),
+                others=int(values["others"]),
+                counting=int(values["counting"]),
+                counted=int(values["counted"]),
                 digests={str(k): str(v) for k, v in values["digests"].items()},
                 pending=pending,
             )
@@ -92,34 +121,47 @@ def observe(
     *,
     cursor: Cursor,
     unsynced: Iterable[str] = (),
-    now: float,
+    clock: Callable[[], float] = time.time,
 ) -> Cursor:
     """Look for changes and return the new cursor; two requests when there are none.
 
     A batch is pending when one of its tasks changed after the last look, when tasks of it came or went, or when it
-    is in `unsynced`: it has tasks, and Dagster never synced it.
+    is in `unsynced`: it has tasks, and Dagster never synced it. Without a cursor, or with one of another database,
+    each batch is compared with its own watermark.
     """
     current = checked_project(ls, record)
     stored = max((state.watermark for state in states.values()), default="")
-    if cursor.project != record.created_at or stored < cursor.stored:
+    lost = cursor.project != record.created_at or stored < cursor.stored
+    if lost:
         cursor = replace(_restarted(states), project=record.created_at, pending=cursor.pending)
     cursor = replace(cursor, stored=stored)
     start = parse_time(cursor.since) - OVERLAP if cursor.since else None
     probe = ls.newest_change(record.project_id, [updated_since(start)] if start else [])
     newest = format_time(probe.newest_updated_at) if probe.newest_updated_at else ""
     changed = {batch for batch in unsynced if batch not in cursor.pending}
-    if (newest, probe.total) != (cursor.since, cursor.window_total):
+    rows: list[Row] = []
+    if lost or (newest, probe.total) != (cursor.since, cursor.window_total):
         rows = _rows(ls, record, start)
-        changed |= _changed_batches(rows, cursor)
+        different = _behind(rows, states) if lost else _changed_batches(rows, cursor)
+        changed |= _recorded_batches(db, record, rows, different, states)
         cursor = _moved(cursor, rows)
     if current.task_number != cursor.tasks:
-        changed |= _miscounted(db, ls, record, states)
-        cursor = replace(cursor, tasks=current.task_number)
+        cursor, wrong = _counted(db, ls, record, cursor, current.task_number)
+        changed |= wrong
+    # Measured after the last read: a sync that begins later reads later.
+    return _noted(cursor, changed, rows, seen=f"{newest} {current.task_number}", now=clock())
+
+
+def _noted(cursor: Cursor, changed: Iterable[str], rows: Iterable["Row"], *, seen: str, now: float) -> Cursor:
+    """The cursor in which these batches are pending. `seen` is what the look saw of the whole project."""
+    newest: dict[str, str] = {}
+    for _, updated_at, batch in rows:
+        newest[batch] = max(newest.get(batch, ""), updated_at)
     pending = dict(cursor.pending)
     for batch in changed:
-        mark = cursor.digests.get(batch, "") or newest
-        first = pending[batch].first if batch in pending else now
-        pending[batch] = Pending(f"{mark[:16]}-{current.task_number}", first, now)
+        mark = hashlib.sha256(f"{cursor.digests.get(batch, '')} {seen}".encode()).hexdigest()[:16]
+        before = pending.get(batch, Pending("", now, now))
+        pending[batch] = Pending(mark, before.first, now, max(before.newest, newest.get(batch, "")))
     return replace(cursor, pending=pending)
 
 
@@ -140,13 +182,47 @@ def _rows(ls: LabelStudio, record: ProjectRecord, start: Any) -> list[Row]:
     ]
 
 
+def _behind(rows: Iterable[Row], states: Mapping[str, SyncState]) -> set[str]:
+    """Batches that do not look as their last sync left them, or were never synced."""
+    times: dict[str, list[str]] = {}
+    for _, updated_at, batch in rows:
+        times.setdefault(batch, []).append(updated_at)
+    behind = times.keys() - states.keys()
+    for batch, state in states.items():
+        since = format_time(state.since) if state.since else ""
+        window = [time for time in times.get(batch, ()) if time >= since]
+        newest = parse_time(max(window)) if window else None
+        if not state.matches(Probe(len(window), newest, None)):
+            behind.add(batch)
+    return behind
+
+
 def _changed_batches(rows: Iterable[Row], cursor: Cursor) -> set[str]:
     """Batches with a task newer than the cursor, or whose part of the overlap window is not what it was."""
     rows = list(rows)
     newer = {batch for _, updated_at, batch in rows if updated_at > cursor.since}
     before = _digests([row for row in rows if row[1] <= cursor.since])
     different = {batch for batch in {*before, *cursor.digests} if before.get(batch) != cursor.digests.get(batch)}
-    return {batch for batch in newer | different if batch}
+    return newer | different
+
+
+def _recorded_batches(
+    db: ApertureDB, record: ProjectRecord, rows: Iterable[Row], batches: set[str], states: Mapping[str, SyncState]
+) -> set[str]:
+    """These batches, and those that ApertureDB has their tasks in, if somebody changed `import_batch` in the data.
+
+    A name that was never synced and holds only tasks of others is left out: it is no batch.
+    """
+    suspects = [(task, batch) for task, _, batch in rows if batch in batches]
+    recorded: dict[int, str] = {}
+    for chunk in chunks([str(task) for task, _ in suspects], 500):
+        condition = all_of(_live(record), one_of("LS_task_id", [int(task) for task in chunk]))
+        for row in db.find("FindEntity", condition, class_name=names.TASK, properties=["LS_task_id", "LS_batch"]):
+            recorded[int(row["LS_task_id"])] = str(row["LS_batch"])
+    homes = {recorded.get(task, batch) for task, batch in suspects}
+    strays = {batch for task, batch in suspects if recorded.get(task, batch) != batch}
+    no_batches = {batch for batch in strays - homes if batch not in states}
+    return (batches | homes) - no_batches - {""}
 
 
 def _moved(cursor: Cursor, rows: list[Row]) -> Cursor:
@@ -169,15 +245,61 @@ def _digests(rows: Iterable[Row]) -> dict[str, str]:
     }
 
 
-def _miscounted(db: ApertureDB, ls: LabelStudio, record: ProjectRecord, states: Mapping[str, SyncState]) -> set[str]:
-    """Batches whose number of tasks is not the one that ApertureDB knows: tasks were deleted or added by hand."""
-    live = all_of(equal("LS_project", record.slug), not_equal("LS_state", "withdrawn"))
-    wrong = set()
-    for batch in states:
-        known = db.count("FindEntity", all_of(live, equal("LS_batch", batch)), class_name=names.TASK)
-        if ls.count_tasks(record.project_id, [in_batch(batch)]) != known:
-            wrong.add(batch)
-    return wrong
+def _live(record: ProjectRecord) -> Condition:
+    return record.condition(not_equal("LS_state", "withdrawn"))
+
+
+def _counted(
+    db: ApertureDB, ls: LabelStudio, record: ProjectRecord, cursor: Cursor, task_number: int
+) -> tuple[Cursor, set[str]]:
+    """Batches of which tasks were deleted: no timestamp shows them. Costs nothing if the totals agree.
+
+    Tasks that people added are new, so that they were seen as changes.
+    """
+    known = db.count("FindEntity", _live(record), class_name=names.TASK)
+    if not cursor.counted:
+        if task_number == known + cursor.others:
+            return replace(cursor, tasks=task_number), set()
+        cursor = replace(cursor, counting=task_number)
+    found = db.find("FindEntity", _live(record), class_name=names.TASK, properties=["LS_task_id", "LS_batch"])
+    tasks = sorted((int(row["LS_task_id"]), str(row["LS_batch"])) for row in found)
+    wrong, next_id = miscounted(
+        [task for task in tasks if task[0] >= cursor.counted],
+        lambda lowest, highest: ls.count_tasks(record.project_id, [id_between(lowest, highest)]),
+    )
+    if next_id:
+        return replace(cursor, counted=next_id), wrong
+    others = max(0, task_number - len(tasks))
+    return replace(cursor, tasks=cursor.counting, others=others, counting=-1, counted=0), wrong
+
+
+def miscounted(
+    tasks: Sequence[tuple[int, str]], count: Callable[[int, int], int], *, limit: int = _PROBES
+) -> tuple[set[str], int]:
+    """Batches of which Label Studio has another number of tasks, and the id to go on from after `limit` counts, or 0.
+
+    `tasks` are id and batch of those that ApertureDB knows, by id; `count` counts in Label Studio from an id to an id.
+    Halves a range until all that ApertureDB knows in it is of one batch. Deleted tasks do not show if others put as
+    many among the rest; the full comparison finds them. `limit` is more than the number of halvings.
+    """
+    if not tasks:
+        return set(), 0
+    wrong: set[str] = set()
+    ranges, asked = [(0, len(tasks), count(tasks[0][0], tasks[-1][0]))], 1
+    while ranges:
+        start, stop, there = ranges.pop()
+        if there == stop - start:
+            continue
+        batches = {batch for _, batch in tasks[start:stop]}
+        if len(batches) == 1:
+            wrong |= batches
+            continue
+        if asked >= limit:
+            return wrong, tasks[start][0]
+        middle = (start + stop) // 2
+        left, asked = count(tasks[start][0], tasks[middle][0] - 1), asked + 1
+        ranges += [(middle, stop, there - left), (start, middle, left)]
+    return wrong, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,28 +310,53 @@ class SyncRequest:
     run_key: str
 
 
-def plan(
+def ready(
     cursor: Cursor,
     *,
-    finished: Mapping[str, float],
     in_flight: Iterable[str],
     known: Iterable[str],
     now: float,
     min_interval_s: float,
     max_lag_s: float,
-    limit: int = 20,
-) -> tuple[Cursor, list[SyncRequest]]:
-    """Which batches to sync now: pure, level-triggered, at least once.
+) -> list[str]:
+    """Pending batches that may be synced now, the longest waiting first.
 
-    A batch stays pending until a sync that began after its last change has succeeded (`finished`: batch -> start of
-    the last successful one). It is asked for when it was quiet for `min_interval_s` or waits for `max_lag_s`, not
-    while a run of it is in flight, and again with growing pauses if the run failed.
+    That is when one was quiet for `min_interval_s` or waits for `max_lag_s`, has a partition (`known`), and no run of
+    it is in flight.
     """
     busy, partitions = set(in_flight), set(known)
-    open_ = {batch: p for batch, p in cursor.pending.items() if finished.get(batch, 0.0) <= p.last}
-    requests: list[SyncRequest] = []
-    for batch, waiting in sorted(open_.items(), key=lambda item: item[1].first):
-        ready = now - waiting.last >= min_interval_s or now - waiting.first >= max_lag_s
-        if ready and batch in partitions and batch not in busy and len(requests) < limit:
-            requests.append(SyncRequest(batch, f"{batch}:{waiting.mark}:{attempt(now - waiting.last)}"))
-    return replace(cursor, pending=open_), requests
+    return [
+        batch
+        for batch, waiting in sorted(cursor.pending.items(), key=lambda item: item[1].first)
+        if batch in partitions
+        and batch not in busy
+        and (now - waiting.last >= min_interval_s or now - waiting.first >= max_lag_s)
+    ]
+
+
+def plan(
+    cursor: Cursor,
+    candidates: Iterable[str],
+    *,
+    finished: Mapping[str, float],
+    watermarks: Mapping[str, str],
+    now: float,
+    limit: int = 20,
+) -> tuple[Cursor, list[SyncRequest]]:
+    """Which of the candidates, in their order, to sync now: pure, level-triggered, at least once.
+
+    A batch stays pending until a sync has succeeded that covers its last change: `finished` is batch -> start of the
+    last successful one, `watermarks` how far the batch is in sync. If a run failed it is asked for again with growing
+    pauses.
+    """
+    open_ = {
+        batch: p
+        for batch, p in cursor.pending.items()
+        if not p.is_covered(finished.get(batch, 0.0), watermarks.get(batch, ""))
+    }
+    requests = [
+        SyncRequest(batch, f"{batch}:{open_[batch].mark}:{int(open_[batch].first)}:{attempt(now - open_[batch].last)}")
+        for batch in candidates
+        if batch in open_
+    ]
+    return replace(cursor, pending=open_), requests[:limit]

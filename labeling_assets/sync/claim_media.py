@@ -1,6 +1,5 @@
 """Media that ApertureDB already holds become a batch: they get a GUID if they have none, and the project's mark."""
 
-import re
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -9,22 +8,15 @@ from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB, Object
 from labeling_assets.clients.constraints import Condition, all_of, any_of, equal, missing
 from labeling_assets.clients.query import Query
-from labeling_assets.errors import InputError
+from labeling_assets.errors import InputError, RefusedError
 from labeling_assets.identity import checked_guid, content_guid, sha256_of
-from labeling_assets.projects import Project
+from labeling_assets.projects import Project, claim_name, claimed_by
 from labeling_assets.sync.database import prepare_database
 from labeling_assets.sync.media_facts import media_facts
 from labeling_assets.sync.media_store import ROLE, find_media, kind_of, media_of_batch
 from labeling_assets.sync.report import IngestReport, Note, Progress
 
-_CHUNK: Final = 20  # the bytes of these are in memory at once
-_CLAIM: Final = re.compile(r"claim-(?P<slug>[a-z][a-z0-9_]*)-\d{4,}\Z")
-
-
-def claimed_by(batch: str) -> str | None:
-    """The slug of the project that claims into a batch of this name; None for batches of other origin."""
-    match = _CLAIM.match(batch)
-    return match["slug"] if match else None
+_CHUNK: Final = 20  # media in one query; their bytes are read one by one
 
 
 def claimable(db: ApertureDB, project: Project) -> int:
@@ -40,7 +32,7 @@ def next_claim(db: ApertureDB, project: Project) -> str:
     found = db.find("FindEntity", None, class_name=names.BATCH, properties=[names.KEY])
     mine = [str(row[names.KEY]) for row in found if claimed_by(str(row[names.KEY])) == project.slug]
     last = max((int(batch.rpartition("-")[2]) for batch in mine), default=0)
-    return f"claim-{project.slug}-{last + 1:04}"
+    return claim_name(project.slug, last + 1)
 
 
 def claim_media(
@@ -85,11 +77,8 @@ def _unclaimed(project: Project, kind: str, condition: Condition) -> Condition:
     return all_of(*parts)
 
 
-Page = list[tuple[Object, bytes]]
-
-
-def _pages(db: ApertureDB, project: Project, kind: str) -> Iterator[Page]:
-    """Unclaimed media with their bytes; each page is claimed before the next one is asked for, so no offset."""
+def _pages(db: ApertureDB, project: Project, kind: str) -> Iterator[list[Object]]:
+    """Unclaimed media without their bytes; each page is claimed before the next one is asked for, so no offset."""
     condition = project.condition()
     assert condition is not None
     while True:
@@ -100,36 +89,47 @@ def _pages(db: ApertureDB, project: Project, kind: str) -> Iterator[Page]:
                 "constraints": _unclaimed(project, kind, condition),
                 "results": {"list": [names.GUID, "LS_sha256"]},
                 "uniqueids": True,
-                "blobs": True,
+                "blobs": False,
                 "limit": _CHUNK,
             },
         )
-        reply = db.run(query)
-        if not reply.objects(place):
+        page = db.run(query).objects(place)
+        if not page:
             return
-        yield [(found, reply.blobs[found["_blob_index"]]) for found in reply.objects(place)]
+        yield page
 
 
 class _Claimer:
     def __init__(self, db: ApertureDB, project: Project, batch: str, report: IngestReport) -> None:
         self._db, self._project, self._batch, self._report = db, project, batch, report
 
-    def claim(self, kind: str, page: Sequence[tuple[Object, bytes]]) -> None:
+    def claim(self, kind: str, page: Sequence[Object]) -> None:
         query = Query()
         source = query.reference()
         condition = equal(names.KEY, self._batch)
         query.add("FindEntity", {"_ref": source, "with_class": names.BATCH, "constraints": condition})
         taken: dict[str, str] = {}  # guid or sha256 -> guid, of this page
-        for found, data in page:
+        for found in page:
             self._report.rows += 1
-            self._claim_one(query, source, kind, found, data, taken)
+            self._claim_one(query, source, kind, found, taken)
         self._db.run(query)
 
-    def _claim_one(
-        self, query: Query, source: int, kind: str, found: Object, data: bytes, taken: dict[str, str]
-    ) -> None:
+    def _bytes(self, kind: str, unique: str) -> bytes:
+        """One at a time: how large the media of other people are is not known."""
+        query = Query()
+        query.add(f"Find{kind}", {"constraints": equal("_uniqueid", unique), "blobs": True})
+        try:
+            blobs = self._db.run(query).blobs
+        except RefusedError as error:
+            raise InputError(f"its bytes cannot be read: {error}") from error
+        if not blobs:
+            raise InputError("its bytes cannot be read: ApertureDB no longer has it.")
+        return blobs[0]
+
+    def _claim_one(self, query: Query, source: int, kind: str, found: Object, taken: dict[str, str]) -> None:
         unique = str(found["_uniqueid"])
         try:
+            data = self._bytes(kind, unique)
             facts = media_facts(data, f"{kind} {unique}")
             sha256 = sha256_of(data)
             guid = self._guid(found, sha256)

@@ -1,5 +1,6 @@
 """Annotations of a batch from Label Studio to ApertureDB: what changed since the last time, all of it, once."""
 
+import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,11 +9,11 @@ from typing import Any, Final
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
-from labeling_assets.clients.constraints import Condition, all_of, equal, not_equal
+from labeling_assets.clients.constraints import Condition, equal, not_equal
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.clients.label_studio_query import format_time, in_batch, parse_time, updated_since
 from labeling_assets.clients.query import Query
-from labeling_assets.errors import DataError, TransientError
+from labeling_assets.errors import DataError, RefusedError, TransientError
 from labeling_assets.mapping.annotation import MappedAnnotation, map_annotation
 from labeling_assets.mapping.medium import Medium as Picture
 from labeling_assets.projects import Project
@@ -21,20 +22,23 @@ from labeling_assets.sync.labeling_project import ProjectRecord, checked_project
 from labeling_assets.sync.lease import Lease, lease
 from labeling_assets.sync.media_store import Medium
 from labeling_assets.sync.report import CollectReport, Note, Progress
-from labeling_assets.sync.resolve_tasks import ResolvedTask, created_task_guid, resolve_tasks
+from labeling_assets.sync.resolve_tasks import ResolvedTask, resolve_tasks
 from labeling_assets.sync.stored_annotations import (
-    StoredAnnotation,
     TaskChange,
     annotations_by_guid,
     old_versions,
     stored_for,
     task_change,
 )
+from labeling_assets.sync.task_record import add_task, find_project
 from labeling_assets.sync.watermark import SyncState, load_state
 from labeling_assets.sync.withdraw_tasks import missing_tasks, twins_of, withdraw_tasks
 from labeling_assets.sync.write_annotation import AnnotationWriter, TaskContext
 
-_CHUNK: Final = 100  # tasks in one query to ApertureDB
+# One query to ApertureDB: as many tasks, or when they have so much JSON or so many regions (some four commands each).
+_CHUNK: Final = 100
+_CHUNK_CHARACTERS: Final = 16_000_000
+_CHUNK_REGIONS: Final = 2_000
 
 
 def collect_annotations(
@@ -94,7 +98,7 @@ def _idle(
 
 
 def _live_tasks(db: ApertureDB, record: ProjectRecord, *conditions: Condition) -> int:
-    live = all_of(equal("LS_project", record.slug), not_equal("LS_state", "withdrawn"), *conditions)
+    live = record.condition(not_equal("LS_state", "withdrawn"), *conditions)
     return db.count("FindEntity", live, class_name=names.TASK)
 
 
@@ -117,6 +121,7 @@ class _Collector:
         self._held, self._batch, self._run_id = held, batch, run_id
         self._annotators = ls.users()
         self._seen: dict[int, str] = {}
+        self._mappings: list[tuple[int, MappedAnnotation]] = []  # annotation id and labels of the chunk in work
 
     def run(self, state: SyncState, *, full: bool, task_number: int, progress: Progress) -> SyncState:
         since = None if full else state.since
@@ -131,9 +136,8 @@ class _Collector:
         others = max(0, task_number - _live_tasks(self._db, self._record))
         state = replace(state, others=others).closed(self._seen)
         query = Query()
-        state.save(query)
-        renewal = self._held.renew(query)
-        self._held.held(self._db.run(query).count(renewal))
+        state.save(query, self._held.condition)
+        self._held.run(self._db, query)
         return state
 
     def _withdraw(self, state: SyncState, *, full: bool) -> SyncState:
@@ -169,6 +173,22 @@ class _Collector:
                 yield task
 
     def _sync(self, tasks: Sequence[Mapping[str, Any]], state: SyncState) -> SyncState:
+        """Write a chunk; one that is refused, perhaps for its size, is split until the refused task is alone."""
+        try:
+            return self._sync_chunk(tasks, state)
+        except RefusedError:
+            if len(tasks) == 1:
+                raise
+        half = len(tasks) // 2
+        return self._sync(tasks[half:], self._sync(tasks[:half], state))
+
+    def _newest(self, tasks: Sequence[Mapping[str, Any]]) -> str:
+        """How far the watermark may go when these are written; not to a time up to which nothing was read."""
+        changed = [task for task in tasks if int(task["id"]) in self._seen]
+        times = [min(self._seen[int(task["id"])], format_time(parse_time(task["updated_at"]))) for task in changed]
+        return max(times, default="")
+
+    def _sync_chunk(self, tasks: Sequence[Mapping[str, Any]], state: SyncState) -> SyncState:
         newest: dict[int, Mapping[str, Any]] = {int(task["id"]): task for task in tasks}
         resolved, unclear = resolve_tasks(self._db, self._record, list(newest.values()))
         shown = {int(task.raw["id"]): (task.guid, task.raw.get("annotations") or ()) for task in resolved}
@@ -179,33 +199,38 @@ class _Collector:
         }
         read_again = {int(task.raw["id"]) for task in resolved}
         kept = {task: why for task, why in state.quarantined.items() if task not in read_again}
-        state = replace(state.moved(max(self._seen.values(), default="")), quarantined={**kept, **unclear})
+        state = replace(state.moved(self._newest(tasks)), quarantined={**kept, **unclear})
         self._write(resolved, changes, state)
         self._count(newest, changes)
         return state
 
     def _write(self, resolved: Sequence[ResolvedTask], changes: Mapping[int, TaskChange], state: SyncState) -> None:
+        self._mappings.clear()
         old = old_versions(self._db, [k.guid for change in changes.values() for _, k in change.updated])
         query = Query()
         writer = AnnotationWriter(query)
+        project = find_project(query, self._record)
         for task in resolved:
-            self._write_task(writer, task, changes[int(task.raw["id"])], old)
-        state.save(query)
-        renewal = self._held.renew(query)
-        reply = self._db.run(query)
+            self._write_task(writer, task, changes[int(task.raw["id"])], old, project)
+        state.save(query, self._held.condition)
+        reply = self._held.run(self._db, query)
         suspects = [written for place, written in writer.updates.items() if reply.count(place) != 1]
         suspects += [written for place, written in writer.creates.items() if reply.existed(place)]
         if suspects:
             self._check_overtaken(dict(suspects))
-        self._held.held(reply.count(renewal))
 
     def _write_task(
-        self, writer: AnnotationWriter, task: ResolvedTask, change: TaskChange, old: Mapping[str, Mapping[str, Any]]
+        self,
+        writer: AnnotationWriter,
+        task: ResolvedTask,
+        change: TaskChange,
+        old: Mapping[str, Mapping[str, Any]],
+        project: int,
     ) -> None:
         state = task_state(task.raw.get("annotations") or ())
         if not (change.created or change.updated or change.removed) and state == task.recorded_state:
             return
-        context = _task_commands(writer.query, task, self._record, self._context(task))
+        context = self._context(writer.query, task, project)
         for annotation in change.created:
             writer.create(context, annotation, self._mapped(annotation, task.medium))
         for annotation, known in change.updated:
@@ -215,25 +240,30 @@ class _Collector:
             writer.bury(known, self._run_id)
         mark_task(writer.query, context, self._project.state, state)
 
-    def _context(self, task: ResolvedTask) -> TaskContext:
+    def _context(self, query: Query, task: ResolvedTask, project: int) -> TaskContext:
+        reference, medium = add_task(
+            query,
+            self._record,
+            project=project,
+            task_id=int(task.raw["id"]),
+            created_at=format_time(parse_time(task.raw["created_at"])),
+            batch=self._batch,
+            medium=task.medium,
+        )
         return TaskContext(
             record=self._record,
             batch=self._batch,
             task_id=int(task.raw["id"]),
             medium=task.medium,
-            medium_reference=0,
-            task_reference=0,
+            medium_reference=medium,
+            task_reference=reference,
             annotators=self._annotators,
             run_id=self._run_id,
         )
 
     def _mapped(self, annotation: Mapping[str, Any], medium: Medium) -> MappedAnnotation:
         mapped = map_annotation(annotation.get("result") or [], picture_of(medium))
-        for problem in mapped.problems:
-            self._report.problems.append(Note(f"annotation {annotation['id']}", problem))
-        self._report.regions += len(mapped.regions)
-        raw = Counter(region.type for region in mapped.regions if region.kind == "raw")
-        self._report.raw_kinds = dict(Counter(self._report.raw_kinds) + raw)
+        self._mappings.append((int(annotation["id"]), mapped))
         return mapped
 
     def _count(self, tasks: Mapping[int, Any], changes: Mapping[int, TaskChange]) -> None:
@@ -243,6 +273,11 @@ class _Collector:
             self._report.updated += len(change.updated)
             self._report.deleted += len(change.removed)
             self._report.unchanged += change.unchanged
+        for annotation_id, mapped in self._mappings:
+            self._report.problems += [Note(f"annotation {annotation_id}", problem) for problem in mapped.problems]
+            self._report.regions += len(mapped.regions)
+            raw = Counter(region.type for region in mapped.regions if region.kind == "raw")
+            self._report.raw_kinds = dict(Counter(self._report.raw_kinds) + raw)
 
     def _check_overtaken(self, written: Mapping[str, str]) -> None:
         """`written` (GUID -> content hash) were not as they had been read.
@@ -268,29 +303,6 @@ class _Collector:
             f"{len(guids)} annotations of batch {self._batch!r} were changed by another process during the sync. "
             "Run it again; it will read them anew."
         )
-
-
-def _task_commands(query: Query, task: ResolvedTask, record: ProjectRecord, context: TaskContext) -> TaskContext:
-    """Refer to the medium and to the task, which is added if ApertureDB does not know it."""
-    medium, reference = query.reference(), query.reference()
-    condition = equal(names.GUID, task.guid)
-    query.add(f"Find{task.medium.kind}", {"_ref": medium, "constraints": condition, "blobs": False})
-    guid = created_task_guid(record, task.raw)
-    properties = {
-        names.LS_GUID: guid,
-        "LS_project": record.slug,
-        "LS_project_id": record.project_id,
-        "LS_task_id": context.task_id,
-        "LS_task_created_at": format_time(parse_time(task.raw["created_at"])),
-        "LS_batch": context.batch,
-        "LS_media_guid": task.guid,
-        "LS_state": "open",
-        "LS_config_hash": record.config_hash,
-    }
-    body = {"_ref": reference, "class": names.TASK, "properties": properties}
-    query.add("AddEntity", {**body, "if_not_found": equal(names.LS_GUID, guid)})
-    query.connect(names.TASK_MEDIA, f"{guid}|media", source=reference, destination=medium)
-    return replace(context, medium_reference=medium, task_reference=reference)
 
 
 def mark_task(query: Query, context: TaskContext, state_property: str, state: str) -> None:
@@ -322,14 +334,16 @@ def picture_of(medium: Medium) -> Picture:
 
 
 def _chunked(tasks: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """A chunk ends with the task that fills it: none is read that is not in it, so the watermark can follow."""
     chunk: list[Mapping[str, Any]] = []
+    characters = regions = 0
     for task in tasks:
         chunk.append(task)
-        if len(chunk) == _CHUNK:
+        annotations = task.get("annotations") or ()
+        characters += len(json.dumps(annotations))
+        regions += sum(len(annotation.get("result") or ()) for annotation in annotations)
+        if len(chunk) == _CHUNK or characters >= _CHUNK_CHARACTERS or regions >= _CHUNK_REGIONS:
             yield chunk
-            chunk = []
+            chunk, characters, regions = [], 0, 0
     if chunk:
         yield chunk
-
-
-__all__ = ["StoredAnnotation", "collect_annotations", "mark_task", "picture_of", "task_state"]

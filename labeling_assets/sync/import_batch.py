@@ -6,13 +6,13 @@ from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.clients.constraints import equal
 from labeling_assets.errors import InputError
-from labeling_assets.projects import Project
+from labeling_assets.projects import Project, claimed_by
 from labeling_assets.settings import Settings
 from labeling_assets.sync.batch_rows import batch_source, checked_batch, read_rows
-from labeling_assets.sync.claim_media import claim_media, claimed_by
+from labeling_assets.sync.claim_media import claim_media
 from labeling_assets.sync.ingest_media import ingest_media
 from labeling_assets.sync.media_store import media_of_batch
-from labeling_assets.sync.new_batches import inbox_batches
+from labeling_assets.sync.new_batches import batch_signature
 from labeling_assets.sync.report import IngestReport, Progress
 
 
@@ -30,14 +30,14 @@ def import_batch(
         InputError: the name cannot be a batch, the inbox has no such batch, or none of its rows can be used.
     """
     checked_batch(batch)
-    # Taken before reading: what is added meanwhile gives another signature, and the batch runs again.
-    signatures = {found.name: found.signature for found in inbox_batches(settings.inbox)[0]}
     source = batch_source(settings.inbox, batch)
     if source is not None:
+        # Taken before reading: what is added meanwhile gives another signature, and the batch runs again.
+        signature = batch_signature(source)
         limit = int(settings.media_size_limit_mb * 1e6)
         rows = read_rows(source)
         report = ingest_media(db, rows, batch=batch, projects=projects, size_limit_bytes=limit, progress=progress)
-        return report, signatures.get(batch, "")
+        return report, signature
     slug = claimed_by(batch)
     for project in projects:
         if project.slug == slug and project.query:

@@ -1,5 +1,6 @@
 """Media of a batch into ApertureDB: each distinct medium once, connected to its batch, marked as new."""
 
+import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,7 +12,8 @@ from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.clients.constraints import all_of, any_of, equal, missing, one_of
 from labeling_assets.clients.query import Query
-from labeling_assets.errors import InputError, RefusedError
+from labeling_assets.errors import InputError, RefusedError, TransientError
+from labeling_assets.identity import sha256_of
 from labeling_assets.projects import Project
 from labeling_assets.sync.batch_rows import Row
 from labeling_assets.sync.database import prepare_database
@@ -22,6 +24,7 @@ from labeling_assets.sync.report import IngestReport, Note, Progress
 # One query is one transaction: big enough to be quick, small enough to be tried again (facts: 32 to 100 images).
 _CHUNK_MEDIA: Final = 48
 _CHUNK_BYTES: Final = 24 * 2**20
+_FAILED_NOTED: Final = 1000
 
 
 def ingest_media(
@@ -39,8 +42,9 @@ def ingest_media(
     medium, reported in `duplicates`; media that ApertureDB has already are connected to the batch as well.
 
     Raises:
-        InputError: no row could be used.
-        TransientError: ApertureDB went away; what was written stays, and a second run goes on from there.
+        InputError: no row could be used, or the manifest has GUIDs that the projects do not ask for.
+        TransientError: ApertureDB went away, or a web server would not give some of the files now; what was written
+            stays, and a second run goes on from there.
     """
     started = time.monotonic()
     concerned = [project for project in projects if project.wants(batch)]
@@ -48,12 +52,19 @@ def ingest_media(
     prepare_database(db, states)
     report = IngestReport(batch, rows=len(rows))
     rules = BatchRules.of(concerned, batch)
+    _refuse_unused_guids(rows, rules, batch)
     writer = _Writer(db, batch, concerned, rules, report)
     with httpx.Client(timeout=60, follow_redirects=True) as http:
         reader = MediaReader(http, size_limit_bytes, rules, report)
         for chunk in _chunked(reader.read(rows)):
             writer.write(chunk)
             progress(f"{report.created + report.known} of {len(rows)} media")
+    _note_failed(db, batch, rows, report)
+    if reader.transient:
+        raise TransientError(
+            f"{len(reader.transient)} rows of batch {batch!r} could not be downloaded now. Run it again later; what "
+            "could be used is in ApertureDB:\n" + "\n".join(f"  - {n.subject}: {n.text}" for n in reader.transient)
+        )
     if rows and len(report.failed) == len(rows):
         raise InputError(
             f"No row of batch {batch!r} could be used:", tuple(f"{n.subject}: {n.text}" for n in report.failed[:50])
@@ -61,6 +72,31 @@ def ingest_media(
     report.guids = sorted(medium.guid for medium in media_of_batch(db, batch, properties=(names.GUID,)))
     report.seconds = time.monotonic() - started
     return report
+
+
+def _refuse_unused_guids(rows: Sequence[Row], rules: BatchRules, batch: str) -> None:
+    setting = f"column:{names.GUID}"
+    if rules.guid_source != setting and any(names.GUID in row.columns for row in rows):
+        raise InputError(
+            f"The manifest of batch {batch!r} has a column {names.GUID!r}, but GUIDs come from {rules.guid_source!r}: "
+            f"set `guid: {setting}` in project.yaml to use it, or rename the column."
+        )
+
+
+def failed_mark(source: str) -> str:
+    """What `LS_failed` holds of a row: a property is no place for a thousand long URLs."""
+    return sha256_of(source.encode())[:16]
+
+
+def _note_failed(db: ApertureDB, batch: str, rows: Sequence[Row], report: IngestReport) -> None:
+    """Keep which rows failed last: an edge of an earlier run under the same name does not prove the contrary."""
+    failed = {note.subject for note in report.failed}
+    marks = list(dict.fromkeys(failed_mark(row.source) for row in rows if row.subject in failed))[:_FAILED_NOTED]
+    condition = equal(names.KEY, batch)
+    (held,) = db.find("FindEntity", condition, class_name=names.BATCH, properties=["LS_failed"])
+    if json.loads(held["LS_failed"] or "[]") != marks:
+        body = {"with_class": names.BATCH, "constraints": condition, "properties": {"LS_failed": json.dumps(marks)}}
+        db.one("UpdateEntity", body)
 
 
 def _chunked(prepared: Iterable[PreparedMedium]) -> Iterator[list[PreparedMedium]]:
@@ -87,6 +123,7 @@ class _Writer:
         self._projects = projects
         self._rules = rules
         self._report = report
+        self._foreign: dict[str, str] = {}  # guid -> sha256 of media that somebody else stored under it
         condition = equal(names.KEY, batch)
         if not db.count("FindEntity", condition, class_name=names.BATCH):
             body = {"class": names.BATCH, "properties": {names.KEY: batch}, "if_not_found": condition}
@@ -107,14 +144,24 @@ class _Writer:
 
     def _usable(self, medium: PreparedMedium, known: Mapping[str, Medium]) -> bool:
         held = known.get(medium.guid)
-        sha256 = held.properties.get("LS_sha256") if held else None
-        if medium.sha256 in known or sha256 in (None, medium.sha256):
+        if held is None or medium.sha256 in known or self._sha256(held) == medium.sha256:
             return True
         text = f"its GUID {medium.guid!r} already names another medium in ApertureDB: make the GUIDs unique."
         note = Note(medium.subject, text)
         if note not in self._report.failed:
             self._report.failed.append(note)
         return False
+
+    def _sha256(self, held: Medium) -> str:
+        """From its properties, or from its bytes if somebody else stored it; empty if they are not one file."""
+        if held.properties.get("LS_sha256"):
+            return str(held.properties["LS_sha256"])
+        if held.guid not in self._foreign:
+            query = Query()
+            query.add(f"Find{held.kind}", {"constraints": equal(names.GUID, held.guid), "blobs": True})
+            blobs = self._db.run(query).blobs
+            self._foreign[held.guid] = sha256_of(blobs[0]) if len(blobs) == 1 else ""
+        return self._foreign[held.guid]
 
     def _write(self, chunk: Sequence[PreparedMedium], known: Mapping[str, Medium]) -> None:
         query = Query()
@@ -192,7 +239,9 @@ class _Writer:
         return {**medium.columns, **marks}
 
     def _lacking(self, medium: PreparedMedium, held: Medium) -> dict[str, Any]:
-        return {key: value for key, value in self._completed(medium).items() if held.properties.get(key) is None}
+        foreign = not held.properties.get("LS_sha256")
+        values = self._properties(medium) if foreign else self._completed(medium)
+        return {key: value for key, value in values.items() if held.properties.get(key) is None}
 
     def _properties(self, medium: PreparedMedium) -> dict[str, Any]:
         facts = medium.facts
@@ -226,7 +275,10 @@ def _known(db: ApertureDB, chunk: Sequence[PreparedMedium], properties: Sequence
         one_of("LS_sha256", [medium.sha256 for medium in chunk]),
     )
     found: dict[str, Medium] = {}
-    for medium in find_media(db, condition, properties):
+    foreign = all_of(one_of(names.GUID, [medium.guid for medium in chunk]), missing(ROLE))  # other people's blobs
+    blobs = db.find("FindBlob", foreign, properties=list(properties), blobs=False)
+    others = [Medium(str(blob[names.GUID]), "Blob", blob) for blob in blobs]
+    for medium in [*find_media(db, condition, properties), *others]:
         found.setdefault(medium.guid, medium)
         if medium.properties.get("LS_sha256"):
             found.setdefault(str(medium.properties["LS_sha256"]), medium)

@@ -1,14 +1,15 @@
 """The labeling project in Label Studio: found again by what ApertureDB noted, made once, its configuration applied."""
 
 import json
+import logging
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from labeling_assets import names
 from labeling_assets.clients import label_studio as ls_client
-from labeling_assets.clients.aperturedb import ApertureDB
-from labeling_assets.clients.constraints import all_of, equal
+from labeling_assets.clients.aperturedb import ApertureDB, Object
+from labeling_assets.clients.constraints import Condition, all_of, equal, not_equal
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.clients.label_studio_query import Filter, format_time
 from labeling_assets.clients.query import Query
@@ -17,6 +18,7 @@ from labeling_assets.mapping.label_config import LabelConfig
 from labeling_assets.projects import Project
 
 _NOT_FOUND: Final = 404
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,10 @@ class ProjectRecord:
     config_hash: str
     url: str
 
+    def condition(self, *more: Condition) -> Condition:
+        """Matches the tasks, or the annotations, of this project on this server, if `more` holds too."""
+        return all_of(equal("LS_project", self.slug), equal("LS_instance", self.instance), *more)
+
     def sync_key(self, batch: str) -> str:
         """The key of the sync state of a batch."""
         return f"{self.key}|{batch}"
@@ -41,13 +47,24 @@ class ProjectRecord:
 
 
 def project_key(db: ApertureDB, ls: LabelStudio, project: Project) -> str:
-    """The key of the project on this Label Studio server, also before the project was made. Asks ApertureDB only."""
-    return f"{_instance(db, ls.url) or _new_instance(db, ls.url)}|{project.slug}"
+    """The key of the project on this Label Studio server, also before the project was made.
+
+    Raises:
+        DataError: see `recorded_project`.
+    """
+    instance = _known_instance(db, ls, project.slug) or _new_instance(db, ls.url)
+    return f"{instance}|{project.slug}"
 
 
 def recorded_project(db: ApertureDB, ls: LabelStudio, project: Project) -> ProjectRecord | None:
-    """The project as it was noted for this Label Studio server, or None if it was never made. Asks ApertureDB only."""
-    instance = _instance(db, ls.url)
+    """The project as it was noted for this Label Studio server, or None if it was never made.
+
+    Asks Label Studio only if its address is a new one: is it a server that is known under another?
+
+    Raises:
+        DataError: the project was made on another server.
+    """
+    instance = _known_instance(db, ls, project.slug)
     return _recorded(db, ls.url, instance, project.slug) if instance else None
 
 
@@ -70,7 +87,7 @@ def checked_project(ls: LabelStudio, record: ProjectRecord) -> ls_client.Project
         raise DataError(
             f"Project {record.project_id} in {ls.url} was made at {format_time(found.created_at)}, but ApertureDB "
             f"knows one of {record.created_at} under this id: Label Studio was rebuilt or restored. Nothing was read "
-            "or written. Point LABEL_STUDIO_URL at the right server, or give the new server an address of its own."
+            "or written. Point LABEL_STUDIO_URL at the right server, or rename the project's folder to begin anew here."
         )
     return found
 
@@ -80,10 +97,10 @@ def ensure_project(db: ApertureDB, ls: LabelStudio, project: Project) -> Project
 
     Raises:
         ConfigurationError: the label configuration does not parse, or drops what is in use.
-        DataError: see `checked_project`.
+        DataError: see `checked_project` and `recorded_project`.
     """
     config = LabelConfig.parse(project.label_config())
-    instance = _instance(db, ls.url) or _new_instance(db, ls.url)
+    instance = _known_instance(db, ls, project.slug) or _new_instance(db, ls.url)
     record = _recorded(db, ls.url, instance, project.slug)
     if record is None:
         found = _found_or_made(ls, project, instance)
@@ -93,7 +110,47 @@ def ensure_project(db: ApertureDB, ls: LabelStudio, project: Project) -> Project
     current = checked_project(ls, record)
     if record.config_hash != config.hash or current.maximum_annotations != project.annotators:
         _apply(db, ls, project, record, current, config)
-    return record
+    return replace(record, config_hash=config.hash)
+
+
+def _known_instance(db: ApertureDB, ls: LabelStudio, slug: str) -> str | None:
+    """The server at this address; one that is known under another address (its name, port or scheme changed) moves."""
+    instance = _instance(db, ls.url)
+    wanted = (names.SLUG, "LS_instance", "LS_project_id", "LS_project_created_at")
+    elsewhere = db.find("FindEntity", not_equal("LS_instance", instance), class_name=names.PROJECT, properties=wanted)
+    if instance is None:
+        instance = next((str(row["LS_instance"]) for row in elsewhere if _is_there(ls, row)), None)
+        if instance is not None:
+            _move(db, instance, ls.url)
+            elsewhere = [row for row in elsewhere if row["LS_instance"] != instance]
+    for row in elsewhere:
+        if row[names.SLUG] == slug:
+            home = _address(db, str(row["LS_instance"]))
+            raise DataError(
+                f"Project {slug!r} was made in {home}, and {ls.url} is another Label Studio. Nothing was read or "
+                "written. Point LABEL_STUDIO_URL at the right one, or rename the project's folder to begin anew here."
+            )
+    return instance
+
+
+def _is_there(ls: LabelStudio, row: Object) -> bool:
+    """Whether this server has that project: the same id, made in the same microsecond."""
+    try:
+        found = ls.project(int(row["LS_project_id"]))
+    except RefusedError:
+        return False
+    return format_time(found.created_at) == str(row["LS_project_created_at"])
+
+
+def _move(db: ApertureDB, instance: str, url: str) -> None:
+    _log.warning("Label Studio at %s is the one that was at %s.", url, _address(db, instance))
+    condition = equal(names.LS_GUID, instance)
+    db.one("UpdateEntity", {"with_class": names.INSTANCE, "constraints": condition, "properties": {"LS_url": url}})
+
+
+def _address(db: ApertureDB, instance: str) -> str:
+    found = db.find("FindEntity", equal(names.LS_GUID, instance), class_name=names.INSTANCE, properties=["LS_url"])
+    return str(found[0]["LS_url"]) if found else "a Label Studio of unknown address"
 
 
 def _instance(db: ApertureDB, url: str) -> str | None:

@@ -10,42 +10,59 @@ from contextlib import contextmanager
 from typing import Final
 
 from labeling_assets import names
-from labeling_assets.clients.aperturedb import ApertureDB
-from labeling_assets.clients.constraints import all_of, any_of, equal, missing, one_of
+from labeling_assets.clients.aperturedb import ApertureDB, Reply
+from labeling_assets.clients.constraints import Condition, all_of, any_of, equal, missing, one_of
 from labeling_assets.clients.constraints import compare as constraint
 from labeling_assets.clients.query import Query
-from labeling_assets.errors import TransientError
+from labeling_assets.errors import RefusedError, TransientError
 
 _LIFETIME_S: Final = 120.0
 
 
 class Lease:
-    """The right to write under one key until `until`; renewed inside the owner's own queries."""
+    """The right to write under one key for a while; renewed by the owner's own queries."""
 
     def __init__(self, key: str, owner: str, clock: Callable[[], float]) -> None:
         self.key = key
         self.owner = owner
         self._clock = clock
 
-    def renew(self, query: Query) -> int:
-        """Append the renewal to a query; its reply must count 1 there, see `held`."""
-        return query.add(
-            "UpdateEntity",
-            {
-                "with_class": names.SYNC,
-                "constraints": all_of(equal(names.KEY, self.key), equal("LS_lease_owner", self.owner)),
-                "properties": {"LS_lease_until": self._clock() + _LIFETIME_S},
-            },
-        )
+    @property
+    def condition(self) -> Condition:
+        """Matches the entity of the lease while this owner holds it."""
+        return all_of(equal(names.KEY, self.key), equal("LS_lease_owner", self.owner))
 
-    def held(self, count: int) -> None:
-        """Check the count that a renewal returned.
+    def run(self, db: ApertureDB, query: Query) -> Reply:
+        """Send a query that happens only while the lease is held, and renew the lease with it.
 
         Raises:
-            TransientError: another writer has the lease now.
+            TransientError: another writer has the lease now; nothing was written.
         """
-        if count != 1:
-            raise TransientError(f"Another process took over {self.key!r}; this one stops. Run it again if needed.")
+        # `unique` makes the server refuse the whole query when there is no such entity.
+        held = {"with_class": names.SYNC, "constraints": self.condition, "unique": True, "results": {"count": True}}
+        query.add("FindEntity", held)
+        renewal = {"with_class": names.SYNC, "constraints": self.condition, "properties": self._for_a_while()}
+        place = query.add("UpdateEntity", renewal)
+        try:
+            reply = db.run(query)
+        except RefusedError as error:
+            if db.count("FindEntity", self.condition, class_name=names.SYNC):
+                raise
+            raise self._lost() from error
+        if reply.count(place) != 1:
+            raise self._lost()
+        return reply
+
+    def leave_to_expire(self, db: ApertureDB) -> None:
+        """Nobody gets this lease before its time is over: what its owner began may still be going on elsewhere."""
+        properties = {"LS_lease_owner": "nobody, until it ends", **self._for_a_while()}
+        db.one("UpdateEntity", {"with_class": names.SYNC, "constraints": self.condition, "properties": properties})
+
+    def _for_a_while(self) -> dict[str, float]:
+        return {"LS_lease_until": self._clock() + _LIFETIME_S}
+
+    def _lost(self) -> TransientError:
+        return TransientError(f"Another process took over {self.key!r}; this one stops. Run it again if needed.")
 
 
 @contextmanager
@@ -131,7 +148,7 @@ def _release(db: ApertureDB, held: Lease) -> None:
         "UpdateEntity",
         {
             "with_class": names.SYNC,
-            "constraints": all_of(equal(names.KEY, held.key), equal("LS_lease_owner", held.owner)),
+            "constraints": held.condition,
             "remove_props": ["LS_lease_owner", "LS_lease_until"],
         },
     )

@@ -13,6 +13,12 @@ from PIL import Image, UnidentifiedImageError
 from labeling_assets.errors import InputError
 
 _EXIF_ORIENTATION: Final = 0x0112
+# What browsers or Label Studio show, and TIFF. Pillow would also open EPS, which runs Ghostscript.
+_FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "ICO")
+_PICTURE_TYPES: Final = frozenset(
+    f"image/{name}"
+    for name in ("jpeg", "jpg", "png", "gif", "webp", "bmp", "x-ms-bmp", "tiff", "avif", "x-icon", "vnd.microsoft.icon")
+)
 _TEXT_TYPES: Final = frozenset({"application/json", "application/xml", "application/xhtml+xml"})
 
 
@@ -41,7 +47,7 @@ def media_facts(data: bytes, name: str) -> MediaFacts:
     mime = _mime_type(data, name)
     kind = mime.partition("/")[0]
     if kind == "image" and mime != "image/svg+xml":
-        return _picture(data, name)
+        return _picture(data, name, mime)
     if kind in ("video", "audio"):
         return MediaFacts(kind, mime)
     if kind == "text" or mime in _TEXT_TYPES:
@@ -60,24 +66,27 @@ def _mime_type(data: bytes, name: str) -> str:
     return by_name or found or ("text/plain" if _is_utf8(data) else "application/octet-stream")
 
 
-def _picture(data: bytes, name: str) -> MediaFacts:
+def _picture(data: bytes, name: str, mime: str) -> MediaFacts:
     try:
-        with Image.open(io.BytesIO(data)) as picture:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
             picture.load()  # a truncated file opens well and fails only here
-            mime = picture.get_format_mimetype() or "application/octet-stream"
+            found = picture.get_format_mimetype() or "application/octet-stream"
             turned = int(picture.getexif().get(_EXIF_ORIENTATION, 1) or 1)
             width, height = picture.size
     except UnidentifiedImageError as error:
+        if mime not in _PICTURE_TYPES:  # HEIC, PSD and others that no browser shows
+            return MediaFacts("other", mime)
         raise InputError(
             f"{name} is not a picture, whatever its name says: replace the file or remove the row."
         ) from error
     except Image.DecompressionBombError as error:
         raise InputError(f"{name} has too many pixels ({error}): make it smaller or cut it up.") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    # Third-party decoders raise anything: RuntimeError (AVIF), NotImplementedError, struct.error, IndexError.
+    except Exception as error:
         raise InputError(
             f"{name} cannot be read to its end as a picture ({error}): replace the file or remove the row."
         ) from error
-    return MediaFacts("image", mime, width, height, turned if 1 <= turned <= 8 else 1)
+    return MediaFacts("image", found, width, height, turned if 1 <= turned <= 8 else 1)
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -11,6 +11,7 @@ from labeling_assets.errors import InputError
 from labeling_assets.sync.batch_rows import READY, checked_batch
 
 SETTLE_S: Final = 10.0
+_HOUR_S: Final = 3600.0
 _VERSION: Final = 1
 
 
@@ -39,13 +40,17 @@ def inbox_batches(inbox: Path) -> tuple[list[InboxBatch], list[str]]:
         except InputError as error:
             problems.append(str(error))
             continue
-        files = [path for path in entry.rglob("*") if path.is_file()] if entry.is_dir() else [entry]
-        if files:
-            batches.append(InboxBatch(name, _signature(entry, files), (entry / READY).exists()))
+        signature = batch_signature(entry)
+        if signature:
+            batches.append(InboxBatch(name, signature, (entry / READY).exists()))
     return batches, problems
 
 
-def _signature(root: Path, files: Iterable[Path]) -> str:
+def batch_signature(entry: Path) -> str:
+    """What changes when files of a folder or manifest come, go or change; empty for a folder without any file."""
+    files = [path for path in entry.rglob("*") if path.is_file()] if entry.is_dir() else [entry]
+    if not files:
+        return ""
     listing = []
     for path in sorted(files):
         try:
@@ -53,7 +58,7 @@ def _signature(root: Path, files: Iterable[Path]) -> str:
         except FileNotFoundError:
             continue  # gone since it was listed; the next look decides
         if path.name != READY:
-            listing.append([str(path.relative_to(root)), status.st_size, status.st_mtime_ns])
+            listing.append([str(path.relative_to(entry)), status.st_size, status.st_mtime_ns])
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()[:16]
 
 
@@ -126,7 +131,7 @@ def plan_imports(
     """Which batches to import: those that are ready, not done, and not running. `lacking`: batch -> assets to make.
 
     A batch is ready when it says so or has not changed for ten seconds. A failed one is asked for again after one
-    minute, two, four, and so on.
+    minute, two, four, and so on, later once an hour.
     """
     busy = set(in_flight)
     requests: list[ImportRequest] = []
@@ -134,14 +139,18 @@ def plan_imports(
         seen, assets = cursor.seen[batch.name], lacking.get(batch.name, ())
         settled = batch.ready or now - seen.since >= SETTLE_S
         if settled and not seen.done and assets and batch.name not in busy and len(requests) < limit:
-            key = f"{batch.name}:{batch.signature}:{'+'.join(assets)}:{attempt(now - seen.since)}"
+            # With when it was first seen: after a lost cursor the keys must be other ones than those that were burnt.
+            when = f"{int(seen.since)}:{attempt(now - seen.since)}"
+            key = f"{batch.name}:{batch.signature}:{'+'.join(assets)}:{when}"
             requests.append(ImportRequest(batch.name, key, assets))
     return requests
 
 
 def attempt(waited_s: float) -> int:
-    """0 for the first minute, then one more each time the waiting doubles: a failed run is asked for again."""
-    number, bound = 0, 60.0
-    while waited_s >= bound and number < 20:
-        number, bound = number + 1, bound * 2
-    return number
+    """0 for the first minute, then one more each time the waiting doubles, and from one hour on one more an hour.
+
+    A failed run is asked for again with the next number.
+    """
+    if waited_s >= _HOUR_S:
+        return 6 + int(waited_s // _HOUR_S)
+    return sum(waited_s >= bound for bound in (60, 120, 240, 480, 960, 1920))

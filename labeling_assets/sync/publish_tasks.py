@@ -1,17 +1,16 @@
 """Tasks in Label Studio: exactly one for each medium and labeling project, however often this runs or is killed."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
-from labeling_assets.clients.constraints import all_of, equal
+from labeling_assets.clients.constraints import equal
 from labeling_assets.clients.label_studio import LabelStudio, MaybeDoneError, TaskRow
 from labeling_assets.clients.label_studio_query import format_time
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import InputError, TransientError
-from labeling_assets.identity import labels_guid
 from labeling_assets.mapping.label_config import LabelConfig
 from labeling_assets.media_urls import MediaLinks
 from labeling_assets.projects import Project
@@ -21,10 +20,14 @@ from labeling_assets.sync.lease import Lease, lease
 from labeling_assets.sync.media_store import Medium, media_condition, media_of_batch
 from labeling_assets.sync.report import Note, Progress, PublishReport
 from labeling_assets.sync.task_data import TaskData, data_sources, needed_properties
+from labeling_assets.sync.task_record import add_task, find_project
 
 # 500 to 1,000 tasks a call are fastest, and little is done again after a failure (facts: import throughput).
 _CHUNK: Final = 500
-_SETTLE_S: Final = 2.0
+# Below the life of a lease; 500 tasks take a second, and after a longer silence they are looked for.
+_ANSWER_S: Final = 60.0
+_FIRST_LOOK_S: Final = 2.0
+_LONGEST_PAUSE_S: Final = 30.0
 
 
 def publish_tasks(
@@ -35,12 +38,13 @@ def publish_tasks(
     batch: str,
     links: MediaLinks,
     progress: Progress = lambda _: None,
+    settle_s: float = 600.0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> PublishReport:
     """Make the tasks of a batch that do not exist yet and record them in ApertureDB.
 
     The whole batch is validated before the first task is sent: media that cannot become tasks are in `failed`,
-    the others go on.
+    the others go on. An import that gave no answer is waited for, up to `settle_s` seconds.
 
     Raises:
         ConfigurationError: label configuration or `data` mapping; nothing was sent.
@@ -53,15 +57,18 @@ def publish_tasks(
     sources = data_sources(project, LabelConfig.parse(project.label_config()))
     data = TaskData(sources, links, lambda medium: read_bytes(db, medium))
     # One importer a project: Label Studio serializes them anyway, and two could make one task, or the project, twice.
-    with lease(db, f"{project_key(db, ls, project)}|publish", wait_s=60) as held:
+    # No batch has a name that begins with a slash.
+    with lease(db, f"{project_key(db, ls, project)}|/publish", wait_s=60) as held:
         record = ensure_project(db, ls, project)
         report.project_id, report.project_url = record.project_id, record.url
-        publisher = _Publisher(db, ls, record, report, held=held, batch=batch, state=project.state, sleep=sleep)
+        publisher = _Publisher(
+            db, ls, record, report, held=held, batch=batch, state=project.state, settle_s=settle_s, sleep=sleep
+        )
         pending = _pending(db, project, batch, data, report)
         for start in range(0, len(pending), _CHUNK):
             publisher.publish(pending[start : start + _CHUNK])
             progress(f"{min(start + _CHUNK, len(pending))} of {len(pending)} tasks")
-    report.task_guids = sorted(_task_guids(db, project.slug, batch))
+    report.task_guids = sorted(_task_guids(db, record, batch))
     report.requests = ls.request_count - requests
     report.seconds = time.monotonic() - started
     return report
@@ -104,8 +111,8 @@ def _pending(db: ApertureDB, project: Project, batch: str, data: TaskData, repor
     return pending
 
 
-def _task_guids(db: ApertureDB, slug: str, batch: str) -> list[str]:
-    condition = all_of(equal("LS_project", slug), equal("LS_batch", batch))
+def _task_guids(db: ApertureDB, record: ProjectRecord, batch: str) -> list[str]:
+    condition = record.condition(equal("LS_batch", batch))
     found = db.find("FindEntity", condition, class_name=names.TASK, properties=["LS_media_guid"])
     return [str(task["LS_media_guid"]) for task in found]
 
@@ -123,17 +130,22 @@ class _Publisher:
         held: Lease,
         batch: str,
         state: str,
+        settle_s: float,
         sleep: Callable[[float], None],
     ) -> None:
         self._db, self._ls, self._record, self._report = db, ls, record, report
-        self._held, self._batch, self._state, self._sleep = held, batch, state, sleep
+        self._held, self._batch, self._state = held, batch, state
+        self._settle_s, self._sleep = settle_s, sleep
 
     def publish(self, chunk: Sequence[Pending]) -> None:
-        existing = self._existing([medium.guid for medium, _ in chunk])
+        guids = [medium.guid for medium, _ in chunk]
+        rows = existing = _oldest(self._found(guids))
         absent = [(medium, data) for medium, data in chunk if medium.guid not in existing]
         if absent:
-            self._import([data for _, data in absent])
-        rows = self._existing([medium.guid for medium, _ in chunk]) if absent else existing
+            made = self._import([data for _, data in absent])
+            found = self._found(guids)
+            rows = _oldest(found)
+            self._delete({row.id for row in found}.intersection(made) - {row.id for row in rows.values()})
         lost = [medium.guid for medium, _ in absent if medium.guid not in rows]
         if lost:
             raise TransientError(
@@ -144,65 +156,72 @@ class _Publisher:
         self._report.created += len(absent)
         self._report.adopted += len(existing)
 
-    def _existing(self, guids: Sequence[str]) -> dict[str, TaskRow]:
-        """The task of each GUID, the oldest if there are several; the one-task check names the others."""
-        found: dict[str, TaskRow] = {}
-        for row in self._ls.tasks_by_guid(self._record.project_id, guids):
-            if row.guid is not None:
-                found.setdefault(row.guid, row)
-        return found
+    def _found(self, guids: Sequence[str]) -> list[TaskRow]:
+        return self._ls.tasks_by_guid(self._record.project_id, guids)
 
-    def _import(self, tasks: list[dict[str, Any]]) -> None:
-        """After a lost answer the server may still be working: wait until its count stands still, then ask again."""
+    def _import(self, tasks: list[dict[str, Any]]) -> list[int]:
+        """The ids of the tasks that were made; none if the answer was lost.
+
+        The server works on after a lost answer, and shows nothing until it commits: to send the tasks again
+        meanwhile would make them twice.
+        """
+        self._held.run(self._db, Query())
+        body = [{"data": data} for data in tasks]
         try:
-            self._ls.import_tasks(self._record.project_id, [{"data": data} for data in tasks])
+            return self._ls.import_tasks(self._record.project_id, body, timeout_s=_ANSWER_S)
         except MaybeDoneError as error:
-            before = -1
-            while (count := self._ls.count_tasks(self._record.project_id)) != before:
-                before = count
-                self._sleep(_SETTLE_S)
-            missing = {str(data["guid"]) for data in tasks} - self._existing([data["guid"] for data in tasks]).keys()
-            if missing:
+            arrived = False
+            try:
+                arrived = self._wait_for([str(data["guid"]) for data in tasks])
+            finally:
+                if not arrived:
+                    self._held.leave_to_expire(self._db)
+            if not arrived:
                 raise TransientError(
-                    f"Label Studio gave no answer to an import; {len(missing)} of {len(tasks)} tasks are not there. "
-                    "Run the tasks of this batch again: those that exist will be found."
+                    f"Label Studio gave no answer to an import of {len(tasks)} tasks, and they are not there after "
+                    f"{self._settle_s:g} s. Run the tasks of this batch again: those that exist will be found."
                 ) from error
+            return []
+
+    def _wait_for(self, guids: Sequence[str]) -> bool:
+        """Whether every GUID got a task in time. The lease is renewed meanwhile."""
+        waited, pause = 0.0, _FIRST_LOOK_S
+        while set(guids) - _oldest(self._found(guids)).keys():
+            if waited >= self._settle_s:
+                return False
+            self._sleep(pause)
+            self._held.run(self._db, Query())
+            waited, pause = waited + pause, min(2 * pause, _LONGEST_PAUSE_S)
+        return True
+
+    def _delete(self, twins: Collection[int]) -> None:
+        """Undo what an import just made for media that a killed one, still going on, gave tasks first."""
+        for task in self._ls.tasks_by_id(self._record.project_id, twins):
+            if not task.get("annotations"):
+                self._ls.delete_task(int(task["id"]))
 
     def _write(self, media: Sequence[Medium], rows: dict[str, TaskRow]) -> None:
         query = Query()
-        project = query.reference()
-        condition = equal(names.KEY, self._record.key)
-        query.add("FindEntity", {"_ref": project, "with_class": names.PROJECT, "constraints": condition})
+        project = find_project(query, self._record)
         for medium in media:
-            self._write_task(query, project, medium, rows[medium.guid])
-        renewal = self._held.renew(query)
-        self._held.held(self._db.run(query).count(renewal))
-
-    def _write_task(self, query: Query, project: int, medium: Medium, row: TaskRow) -> None:
-        guid = task_guid(self._record, row.id, format_time(row.created_at))
-        task, source = query.reference(), query.reference()
-        properties = {
-            names.LS_GUID: guid,
-            "LS_project": self._record.slug,
-            "LS_project_id": self._record.project_id,
-            "LS_task_id": row.id,
-            "LS_task_created_at": format_time(row.created_at),
-            "LS_batch": row.import_batch or self._batch,
-            "LS_media_guid": medium.guid,
-            "LS_state": "open",
-            "LS_config_hash": self._record.config_hash,
-        }
-        query.add(
-            "AddEntity",
-            {"_ref": task, "class": names.TASK, "properties": properties, "if_not_found": equal(names.LS_GUID, guid)},
-        )
-        condition = equal(names.GUID, medium.guid)
-        query.add(f"Find{medium.kind}", {"_ref": source, "constraints": condition, "blobs": False})
-        query.connect(names.TASK_MEDIA, f"{guid}|media", source=task, destination=source)
-        query.connect(names.PROJECT_TASK, f"{guid}|project", source=project, destination=task)
-        query.add(f"Update{medium.kind}", {"ref": source, "properties": {self._state: "open"}})
+            row = rows[medium.guid]
+            _, source = add_task(
+                query,
+                self._record,
+                project=project,
+                task_id=row.id,
+                created_at=format_time(row.created_at),
+                batch=row.import_batch or self._batch,
+                medium=medium,
+            )
+            query.add(f"Update{medium.kind}", {"ref": source, "properties": {self._state: "open"}})
+        self._held.run(self._db, query)
 
 
-def task_guid(record: ProjectRecord, task_id: int, created_at: str) -> str:
-    """The key of a task in ApertureDB; SQLite gives the id of a deleted task again, so the time belongs to it."""
-    return labels_guid("task", record.instance, record.project_id, task_id, created_at)
+def _oldest(found: Iterable[TaskRow]) -> dict[str, TaskRow]:
+    """The task of each GUID, the oldest if there are several; the one-task check names the others."""
+    rows: dict[str, TaskRow] = {}
+    for row in found:
+        if row.guid is not None:
+            rows.setdefault(row.guid, row)
+    return rows

@@ -5,19 +5,23 @@ import math
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import httpx
 import tenacity
 
 from labeling_assets import names
-from labeling_assets.errors import ConfigurationError, InputError
+from labeling_assets.errors import ConfigurationError, InputError, TransientError
 from labeling_assets.identity import checked_guid, content_guid, sha256_of
 from labeling_assets.projects import Project
-from labeling_assets.sync.batch_rows import Row
+from labeling_assets.sync.batch_rows import Row, shown_url
 from labeling_assets.sync.media_facts import MediaFacts, media_facts
 from labeling_assets.sync.report import IngestReport, Note
 
 Cell = str | float | bool
+_LONGEST_PAUSE_S: Final = 10.0
+# So many rows without an answer: the server is down, and trying the others would take hours.
+_TRANSIENT_LIMIT: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class PreparedMedium:
     @property
     def subject(self) -> str:
         """How reports name the row."""
-        return f"row {self.row.number} ({self.row.source})"
+        return self.row.subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +105,26 @@ def typed(value: str, kind: str, name: str) -> str | float | bool:
         raise InputError(f"column {name!r} holds {json.dumps(value)}, which is no {kind}.") from error
 
 
+class _Busy(Exception):
+    """A web server that may answer later; `pause_s` is how long it wants to be left alone, if it says so."""
+
+    def __init__(self, reason: str, pause_s: float | None) -> None:
+        super().__init__(reason)
+        self.pause_s = pause_s
+
+
 class MediaReader:
-    """Rows to bytes and facts; what cannot be read is noted and left out."""
+    """Rows to bytes and facts; what cannot be read is noted and left out.
+
+    `transient` are those of the failed rows that may be read later; after 50 of them it stops.
+    """
 
     def __init__(self, http: httpx.Client, size_limit: int, rules: BatchRules, report: IngestReport) -> None:
         self._http = http
         self._limit = size_limit
         self._rules = rules
         self._report = report
+        self.transient: list[Note] = []
         self._first: dict[str, PreparedMedium] = {}  # sha256 -> what brought these bytes, without the bytes
         self._guids: dict[str, str] = {}  # guid -> sha256
 
@@ -118,18 +134,26 @@ class MediaReader:
             try:
                 prepared = self._prepare(row)
             except InputError as error:
-                self._report.failed.append(Note(f"row {row.number} ({row.source})", str(error)))
+                self._report.failed.append(Note(row.subject, str(error)))
+                continue
+            except TransientError as error:
+                self.transient.append(Note(row.subject, str(error)))
+                self._report.failed.append(self.transient[-1])
+                if len(self.transient) == _TRANSIENT_LIMIT:
+                    return
                 continue
             yield prepared
 
     def _prepare(self, row: Row) -> PreparedMedium:
+        if row.problem:
+            raise InputError(row.problem)
         data = self._bytes(row)
         facts = media_facts(data, row.source)
         sha256 = sha256_of(data)
         first = self._first.get(sha256)
         if first is not None:
             text = f"same bytes as {first.subject}; kept once"
-            self._report.duplicates.append(Note(f"row {row.number} ({row.source})", text))
+            self._report.duplicates.append(Note(row.subject, text))
             return replace(first, row=row, data=data, repeats=first.row)
         guid = self._guid(row, sha256)
         if self._guids.setdefault(guid, sha256) != sha256:
@@ -169,26 +193,30 @@ class MediaReader:
             raise InputError(f"{row.source} cannot be read ({error.strerror or error}): correct the path.") from error
 
     @tenacity.retry(
-        retry=tenacity.retry_if_exception_type(httpx.TransportError),
+        retry=tenacity.retry_if_exception_type((httpx.TransportError, _Busy)),
         stop=tenacity.stop_after_attempt(3),
-        wait=tenacity.wait_exponential(multiplier=0.5),
+        wait=lambda state: _pause(state),
         retry_error_callback=lambda state: _unreachable(state),
     )
     def _download(self, url: str) -> bytes:
         try:
             with self._http.stream("GET", url) as answer:
+                reason = f"{answer.status_code} {answer.reason_phrase}"
+                if answer.status_code in (408, 429) or answer.is_server_error:
+                    raise _Busy(f"it answered {reason}", _retry_after(answer))
                 if answer.status_code != httpx.codes.OK:
-                    reason = f"{answer.status_code} {answer.reason_phrase}"
-                    raise InputError(f"{url} answered {reason}: correct the URL or remove the row.")
+                    raise InputError(f"{shown_url(url)} answered {reason}: correct the URL or remove the row.")
                 received = bytearray()
                 for part in answer.iter_bytes():
                     received += part
                     self._refuse_large(len(received))
                 return bytes(received)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise InputError(f"{url!r} is not an http or https address ({error}).") from error
+            raise InputError(f"{shown_url(url)!r} is not an http or https address ({error}).") from error
         except (httpx.TooManyRedirects, httpx.DecodingError) as error:
-            raise InputError(f"{url} cannot be downloaded ({error}): correct the URL or remove the row.") from error
+            raise InputError(
+                f"{shown_url(url)} cannot be downloaded ({error}): correct the URL or remove the row."
+            ) from error
 
     def _refuse_large(self, size: int) -> None:
         if size > self._limit:
@@ -198,6 +226,23 @@ class MediaReader:
             )
 
 
+def _pause(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.pause_s if isinstance(error, _Busy) else None
+    return min(0.5 * 2.0 ** (state.attempt_number - 1) if asked is None else asked, _LONGEST_PAUSE_S)
+
+
+def _retry_after(answer: httpx.Response) -> float | None:
+    """The header in seconds; its other form, a date, is as good as none."""
+    text = answer.headers.get("Retry-After", "")
+    return float(text) if text.isdecimal() else None
+
+
 def _unreachable(state: tenacity.RetryCallState) -> bytes:
     error = state.outcome.exception() if state.outcome else None
-    raise InputError(f"{state.args[1]} cannot be reached ({error}): check the address and the network.") from error
+    url = shown_url(state.args[1])
+    if isinstance(error, httpx.ConnectError):  # no such host, or nobody listens there: most likely a wrong address
+        raise InputError(f"{url} cannot be reached ({error}): check the address and the network.") from error
+    raise TransientError(
+        f"{url} did not give the file ({error or type(error).__name__}): it may do so later."
+    ) from error

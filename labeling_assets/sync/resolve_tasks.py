@@ -6,12 +6,12 @@ from typing import Any
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
-from labeling_assets.clients.constraints import all_of, equal, one_of
+from labeling_assets.clients.constraints import one_of
 from labeling_assets.clients.label_studio_query import format_time, parse_time
 from labeling_assets.media_urls import guid_in_link
 from labeling_assets.sync.labeling_project import ProjectRecord
 from labeling_assets.sync.media_store import FACTS, Medium, chunks, media_by_guid
-from labeling_assets.sync.publish_tasks import task_guid
+from labeling_assets.sync.task_record import task_guid
 
 RawTask = Mapping[str, Any]
 
@@ -86,7 +86,7 @@ def _recorded_tasks(db: ApertureDB, record: ProjectRecord, tasks: Iterable[RawTa
     """Key of a task -> GUID of the medium it was made for, and its state."""
     found: dict[str, tuple[str, str]] = {}
     for chunk in chunks([str(task["id"]) for task in tasks], 500):
-        condition = all_of(equal("LS_project", record.slug), one_of("LS_task_id", [int(task) for task in chunk]))
+        condition = record.condition(one_of("LS_task_id", [int(task) for task in chunk]))
         for row in db.find(
             "FindEntity", condition, class_name=names.TASK, properties=[names.LS_GUID, "LS_media_guid", "LS_state"]
         ):

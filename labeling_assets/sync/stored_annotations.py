@@ -64,11 +64,7 @@ def annotations_of_tasks(
     """Task id -> GUID -> annotation, tombstones included."""
     found: dict[int, dict[str, StoredAnnotation]] = {}
     for chunk in chunks([str(task) for task in task_ids], 500):
-        condition = all_of(
-            equal("LS_project", record.slug),
-            equal("LS_instance", record.instance),
-            one_of("LS_task_id", [int(task) for task in chunk]),
-        )
+        condition = record.condition(one_of("LS_task_id", [int(task) for task in chunk]))
         for row in db.find("FindEntity", condition, class_name=names.ANNOTATION, properties=_PROPERTIES):
             stored = StoredAnnotation.of(row)
             found.setdefault(stored.task_id, {})[stored.guid] = stored

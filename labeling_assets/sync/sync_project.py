@@ -1,14 +1,13 @@
 """A sync of a whole labeling project without Dagster: only the batches in which something changed."""
 
-import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.clients.constraints import all_of, equal, not_equal
 from labeling_assets.clients.label_studio import LabelStudio
-from labeling_assets.errors import DataError
+from labeling_assets.errors import DataError, LabelingAssetsError, TransientError
 from labeling_assets.projects import Project
 from labeling_assets.sync.changes import Cursor, observe
 from labeling_assets.sync.collect_annotations import collect_annotations
@@ -28,17 +27,24 @@ def sync_project(
 ) -> list[CollectReport]:
     """Sync the batches that changed since the last call, or those named, or with `full` all of them.
 
-    With nothing to do it makes two requests to Label Studio, whatever the number of batches, and writes nothing.
+    With nothing to do it makes two requests to Label Studio, whatever the number of batches, and writes nothing. A
+    batch that fails does not hold up the others; the next call tries it again.
 
     Raises:
         DataError: the project was never made, is gone, or Label Studio was rebuilt.
+        LabelingAssetsError: some batches failed; names them all. TransientError if one may work later.
     """
     record = recorded_project(db, ls, project)
     if record is None:
         raise DataError(f"Project {project.slug!r} has no tasks in {ls.url} yet: import a batch first.")
     wanted = list(batches) or (batches_of(db, project.slug) if full else [])
     if wanted:
-        return [collect_annotations(db, ls, project, batch=b, full=full, progress=progress) for b in wanted]
+        failures: dict[str, LabelingAssetsError] = {}
+        reports = _collected(
+            wanted, lambda b: collect_annotations(db, ls, project, batch=b, full=full, progress=progress), failures
+        )
+        _raise(failures)
+        return reports
     return _sync_changed(db, ls, project, record, progress)
 
 
@@ -55,16 +61,40 @@ def _sync_changed(
     states = load_states(db, record.key)
     before = _load_cursor(db, record)
     unsynced = set(batches_of(db, project.slug)) - states.keys()
-    cursor = observe(db, ls, record, states, cursor=before, unsynced=unsynced, now=time.time())
-    reports = []
-    for batch in sorted(cursor.pending):
-        reports.append(collect_annotations(db, ls, project, batch=batch, progress=progress))
-        cursor = replace(cursor, pending={b: p for b, p in cursor.pending.items() if b != batch})
+    cursor = observe(db, ls, record, states, cursor=before, unsynced=unsynced)
+    failures: dict[str, LabelingAssetsError] = {}
+    reports = _collected(
+        sorted(cursor.pending), lambda b: collect_annotations(db, ls, project, batch=b, progress=progress), failures
+    )
+    cursor = replace(cursor, pending={batch: p for batch, p in cursor.pending.items() if batch in failures})
     stored = max((state.watermark for state in load_states(db, record.key).values()), default="")
     cursor = replace(cursor, stored=stored)
     if cursor != before:
         _save_cursor(db, record, cursor)
+    _raise(failures)
     return reports
+
+
+def _collected(
+    batches: Iterable[str], collect: Callable[[str], CollectReport], failures: dict[str, LabelingAssetsError]
+) -> list[CollectReport]:
+    """The reports of the batches that worked; the errors of the others go into `failures`."""
+    reports = []
+    for batch in batches:
+        try:
+            reports.append(collect(batch))
+        except LabelingAssetsError as error:
+            failures[batch] = error
+    return reports
+
+
+def _raise(failures: Mapping[str, LabelingAssetsError]) -> None:
+    """One error for all of them; transient if any is."""
+    if not failures:
+        return
+    first = next((e for e in failures.values() if isinstance(e, TransientError)), next(iter(failures.values())))
+    named = "\n".join(f"  - {batch}: {error}" for batch, error in failures.items())
+    raise type(first)(f"{len(failures)} batches were not synced; the others were.\n{named}") from first
 
 
 def _load_cursor(db: ApertureDB, record: ProjectRecord) -> Cursor:

@@ -1,14 +1,23 @@
 """Proofs for the asset checks: both systems are read again, independently of what the sync noted."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
-from labeling_assets.clients.constraints import all_of, equal, missing, not_equal, one_of
+from labeling_assets.clients.constraints import Condition, all_of, equal, missing, not_equal, one_of
 from labeling_assets.clients.label_studio import LabelStudio
-from labeling_assets.clients.label_studio_query import Filter, in_batch, parse_time, updated_since
+from labeling_assets.clients.label_studio_query import (
+    Filter,
+    groups_for_urls,
+    id_in,
+    in_batch,
+    parse_time,
+    updated_after,
+    updated_since,
+)
 from labeling_assets.errors import DataError
 from labeling_assets.mapping.annotation import map_annotation
 from labeling_assets.mapping.label_config import LabelConfig
@@ -17,9 +26,10 @@ from labeling_assets.projects import Project
 from labeling_assets.quality.geometry import inside_picture
 from labeling_assets.sync.batch_rows import Row
 from labeling_assets.sync.collect_annotations import picture_of
+from labeling_assets.sync.ingest_media import failed_mark
 from labeling_assets.sync.labeling_project import ProjectRecord, checked_project, recorded_project
-from labeling_assets.sync.media_store import media_by_guid, media_of_batch
-from labeling_assets.sync.resolve_tasks import claimed_guid
+from labeling_assets.sync.media_store import chunks, media_by_guid, media_of_batch
+from labeling_assets.sync.resolve_tasks import claimed_guid, created_task_guid
 from labeling_assets.sync.stored_annotations import annotation_guid, annotations_of_tasks
 from labeling_assets.sync.watermark import load_state
 
@@ -56,14 +66,19 @@ def verify_media(db: ApertureDB, batch: str) -> Outcome:
 
 
 def verify_rows(db: ApertureDB, batch: str, rows: list[Row]) -> Outcome:
-    """Every row of the inbox is a medium of the batch."""
+    """Every row of the inbox is a medium of the batch, and was readable when the batch was imported last."""
     condition = equal("LS_batch", batch)
     found = db.find("FindConnection", condition, class_name=names.BATCH_MEDIA, properties=["LS_source_uri"])
     sources = {str(edge["LS_source_uri"]) for edge in found}
+    held = db.find("FindEntity", equal(names.KEY, batch), class_name=names.BATCH, properties=["LS_failed"])
+    failed = {mark for entity in held for mark in json.loads(entity["LS_failed"] or "[]")}
     outcome = Outcome(looked_at=len(rows), facts={"rows": len(rows), "rows in ApertureDB": len(sources)})
     for row in rows:
         if row.source not in sources:
             problem = "it is no medium of the batch: see the failed rows of the media asset"
+            outcome.offenders.append({"row": row.number, "source": row.source, "problem": problem})
+        elif failed_mark(row.source) in failed:
+            problem = "the last import could not use it; an earlier one did: see the failed rows of the media asset"
             outcome.offenders.append({"row": row.number, "source": row.source, "problem": problem})
     return outcome
 
@@ -90,7 +105,7 @@ def verify_tasks(db: ApertureDB, ls: LabelStudio, project: Project, batch: str) 
                     "url": record.task_url(tasks[1]),
                 }
             )
-    condition = all_of(equal("LS_project", project.slug), equal("LS_batch", batch), not_equal("LS_state", "withdrawn"))
+    condition = record.condition(equal("LS_batch", batch), not_equal("LS_state", "withdrawn"))
     known = db.find("FindEntity", condition, class_name=names.TASK, properties=["LS_media_guid", "LS_task_id"])
     for row in known:
         if row["LS_media_guid"] not in by_guid:
@@ -107,6 +122,9 @@ def verify_tasks(db: ApertureDB, ls: LabelStudio, project: Project, batch: str) 
         if medium.properties.get(project.state) in (None, "new") and medium.guid not in by_guid:
             problem = "it has no task: see the failed media of the tasks asset"
             outcome.offenders.append({"guid": medium.guid, "task": "", "problem": problem, "url": record.url})
+    for medium in media_of_batch(db, batch, condition=missing("LS_media_type"), properties=(names.GUID,)):
+        problem = "it has no LS_media_type, so it gets no task: import the batch again, or claim the medium"
+        outcome.offenders.append({"guid": medium.guid, "task": "", "problem": problem, "url": record.url})
     outcome.facts = {"tasks_label_studio": outcome.looked_at, "tasks_aperturedb": len(known)}
     return outcome
 
@@ -130,7 +148,7 @@ def verify_annotations(
     mapping: each annotation belongs to exactly one medium in ApertureDB, by GUID, on both sides.
     links: the GUID and the media link of each task agree.
     geometry: coordinates lie inside the picture. vocabulary: the label configuration knows every label.
-    counts: tasks and annotations in Label Studio are those in ApertureDB.
+    counts: tasks and annotations in Label Studio are those in ApertureDB, but for tasks that changed after the sync.
     """
     record = _record(db, ls, project)
     checked_project(ls, record)
@@ -144,9 +162,12 @@ def verify_annotations(
     outcomes = AnnotationOutcomes()
     _verify_identity(db, record, tasks, outcomes)
     _verify_regions(db, record, LabelConfig.parse(project.label_config()), tasks, outcomes)
-    _verify_stored(db, record, batch, outcomes.mapping)
-    _verify_annotations(db, record, tasks, outcomes.counts)
-    _verify_counts(db, ls, record, batch, outcomes.counts)
+    touched = list(tasks) if state.touched_since and not full else None
+    _verify_stored(db, record, batch, touched, outcomes.mapping)
+    newer = _newer(ls, record, batch, state.watermark)
+    compared = {task_id: task for task_id, task in tasks.items() if task_id not in newer}
+    _verify_annotations(db, record, compared, outcomes.counts)
+    _verify_counts(db, ls, record, batch, newer, outcomes.counts)
     return outcomes
 
 
@@ -162,7 +183,7 @@ def _verify_identity(
 ) -> None:
     claims = {task_id: claimed_guid(task["data"]) for task_id, task in tasks.items()}
     media = media_by_guid(db, [guid for guid, _ in claims.values() if guid is not None], (names.GUID,))
-    made_for = _made_for(db, record, list(tasks))
+    made_for = _made_for(db, record, tasks)
     for task_id, (guid, contradiction) in claims.items():
         where = {"task": task_id, "guid": guid or "", "url": record.task_url(task_id)}
         outcomes.links.looked_at += 1
@@ -179,12 +200,15 @@ def _verify_identity(
             outcomes.mapping.offenders.append({**where, "problem": problem})
 
 
-def _made_for(db: ApertureDB, record: ProjectRecord, task_ids: list[int]) -> dict[int, str]:
+def _made_for(db: ApertureDB, record: ProjectRecord, tasks: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
     """Task id -> GUID that ApertureDB recorded when the task was made, for tasks that are not withdrawn."""
-    condition = all_of(equal("LS_project", record.slug), not_equal("LS_state", "withdrawn"))
-    wanted = set(task_ids)
-    found = db.find("FindEntity", condition, class_name=names.TASK, properties=["LS_task_id", "LS_media_guid"])
-    return {int(row["LS_task_id"]): str(row["LS_media_guid"]) for row in found if int(row["LS_task_id"]) in wanted}
+    keys = {created_task_guid(record, task): task_id for task_id, task in tasks.items()}
+    found: dict[int, str] = {}
+    for chunk in chunks(keys, 500):
+        condition = all_of(one_of(names.LS_GUID, chunk), not_equal("LS_state", "withdrawn"))
+        rows = db.find("FindEntity", condition, class_name=names.TASK, properties=[names.LS_GUID, "LS_media_guid"])
+        found |= {keys[str(row[names.LS_GUID])]: str(row["LS_media_guid"]) for row in rows}
+    return found
 
 
 def _verify_regions(
@@ -216,11 +240,15 @@ def _verify_region(region: Region, config: LabelConfig, where: Mapping[str, Any]
         outcomes.vocabulary.offenders.append({**where, "region": region.region_id, "problem": str(unknown)})
 
 
-def _verify_stored(db: ApertureDB, record: ProjectRecord, batch: str, outcome: Outcome) -> None:
-    """Every current annotation in ApertureDB names a medium that exists once."""
-    condition = all_of(equal("LS_project", record.slug), equal("LS_batch", batch), missing("LS_deleted_at"))
+def _verify_stored(
+    db: ApertureDB, record: ProjectRecord, batch: str, touched: Sequence[int] | None, outcome: Outcome
+) -> None:
+    """Every current annotation in ApertureDB, of these tasks or of all, names a medium that exists once."""
+    current = record.condition(equal("LS_batch", batch), missing("LS_deleted_at"))
     wanted = ["LS_id", "LS_task_id", "LS_media_guid"]
-    stored = db.find("FindEntity", condition, class_name=names.ANNOTATION, properties=wanted)
+    stored = []
+    for condition in [current] if touched is None else _of_tasks(current, touched):
+        stored += db.find("FindEntity", condition, class_name=names.ANNOTATION, properties=wanted)
     media = media_by_guid(db, [str(row["LS_media_guid"]) for row in stored], (names.GUID,))
     for row in stored:
         found = len(media.get(str(row["LS_media_guid"]), []))
@@ -230,7 +258,21 @@ def _verify_stored(db: ApertureDB, record: ProjectRecord, batch: str, outcome: O
             outcome.offenders.append(
                 {"task": task, "guid": row["LS_media_guid"], "url": record.task_url(task), "problem": problem}
             )
-    outcome.facts["annotations_aperturedb"] = len(stored)
+    outcome.facts["annotations_aperturedb"] = db.count("FindEntity", current, class_name=names.ANNOTATION)
+
+
+def _of_tasks(condition: Condition, task_ids: Iterable[int]) -> list[Condition]:
+    numbers = [[int(task) for task in chunk] for chunk in chunks(map(str, task_ids), 500)]
+    return [all_of(condition, one_of("LS_task_id", chunk)) for chunk in numbers]
+
+
+def _newer(ls: LabelStudio, record: ProjectRecord, batch: str, watermark: str) -> set[int]:
+    """Tasks that somebody works on: they changed after the last sync, so the two sides may differ in them."""
+    if not watermark:
+        return set()
+    filters = [in_batch(batch), updated_after(parse_time(watermark))]
+    tasks = ls.iterate_by_id(record.project_id, filters, include=("id", "updated_at"), page_size=1000)
+    return {int(task["id"]) for task in tasks}
 
 
 def _verify_annotations(
@@ -248,25 +290,40 @@ def _verify_annotations(
                 outcome.offenders.append({"task": task_id, "problem": text, "url": record.task_url(task_id)})
 
 
-def _verify_counts(db: ApertureDB, ls: LabelStudio, record: ProjectRecord, batch: str, outcome: Outcome) -> None:
-    current = all_of(equal("LS_project", record.slug), equal("LS_batch", batch))
-    live_tasks = all_of(current, not_equal("LS_state", "withdrawn"))
-    live = all_of(current, missing("LS_deleted_at"))
+def _verify_counts(
+    db: ApertureDB, ls: LabelStudio, record: ProjectRecord, batch: str, newer: Set[int], outcome: Outcome
+) -> None:
+    current = record.condition(equal("LS_batch", batch))
+    live = all_of(current, not_equal("LS_state", "withdrawn"))
+    done = all_of(current, equal("LS_state", "done"))
     annotated = [in_batch(batch), Filter("total_annotations", "greater", "Number", 0)]
     pairs = {
-        "tasks": (
-            ls.count_tasks(record.project_id, [in_batch(batch)]),
-            db.count("FindEntity", live_tasks, class_name=names.TASK),
-        ),
-        "tasks with annotations": (
-            ls.count_tasks(record.project_id, annotated),
-            db.count("FindEntity", all_of(current, equal("LS_state", "done")), class_name=names.TASK),
-        ),
+        "tasks": (_theirs(ls, record, [in_batch(batch)], newer), _ours(db, live, newer)),
+        "tasks with annotations": (_theirs(ls, record, annotated, newer), _ours(db, done, newer)),
     }
-    outcome.facts["annotations_aperturedb"] = db.count("FindEntity", live, class_name=names.ANNOTATION)
+    current_annotations = all_of(current, missing("LS_deleted_at"))
+    outcome.facts["annotations_aperturedb"] = db.count("FindEntity", current_annotations, class_name=names.ANNOTATION)
+    outcome.facts["tasks that changed after the sync"] = len(newer)
     for what, (theirs, ours) in pairs.items():
         outcome.looked_at += theirs
         outcome.facts[f"{what} in Label Studio"], outcome.facts[f"{what} in ApertureDB"] = theirs, ours
         if theirs != ours:
             problem = f"{theirs} {what} in Label Studio, {ours} in ApertureDB"
             outcome.offenders.append({"problem": problem, "url": record.url})
+
+
+def _theirs(ls: LabelStudio, record: ProjectRecord, filters: Sequence[Filter], newer: Set[int]) -> int:
+    total = ls.count_tasks(record.project_id, filters)
+    left_out = [ls.count_tasks(record.project_id, [*filters, id_in(group)]) for group in _groups(newer)]
+    return total - sum(left_out)
+
+
+def _ours(db: ApertureDB, condition: Condition, newer: Set[int]) -> int:
+    total = db.count("FindEntity", condition, class_name=names.TASK)
+    return total - sum(db.count("FindEntity", part, class_name=names.TASK) for part in _of_tasks(condition, newer))
+
+
+def _groups(task_ids: Set[int]) -> Iterator[list[int]]:
+    """As many as fit into a URL."""
+    for group in groups_for_urls(map(str, sorted(task_ids))):
+        yield [int(task) for task in group]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
-from labeling_assets.clients.constraints import equal
+from labeling_assets.clients.constraints import Condition, equal
 from labeling_assets.clients.label_studio import Probe
 from labeling_assets.clients.label_studio_query import format_time, parse_time
 from labeling_assets.clients.query import Query
@@ -59,13 +59,13 @@ class SyncState:
         window = [updated_at for updated_at in seen.values() if updated_at >= start]
         return replace(self, window_total=len(window), window_newest=max(window, default=""))
 
-    def save(self, query: Query) -> None:
-        """Append the update of the stored state to a query."""
+    def save(self, query: Query, condition: Condition | None = None) -> None:
+        """Append the update of the stored state to a query, under a condition such as `Lease.condition`."""
         query.add(
             "UpdateEntity",
             {
                 "with_class": names.SYNC,
-                "constraints": equal(names.KEY, self.key),
+                "constraints": condition or equal(names.KEY, self.key),
                 "properties": {
                     "LS_watermark": self.watermark,
                     "LS_window_total": self.window_total,

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB, Object
-from labeling_assets.clients.constraints import all_of, equal, not_equal
+from labeling_assets.clients.constraints import equal, not_equal
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.clients.label_studio_query import format_time, in_batch, parse_time
 from labeling_assets.clients.query import Query
@@ -41,7 +41,7 @@ class Missing:
 
 def missing_tasks(db: ApertureDB, ls: LabelStudio, record: ProjectRecord, *, batch: str, full: bool = False) -> Missing:
     """The tasks of a batch that are missing in Label Studio; one request if the counts agree, unless `full`."""
-    condition = all_of(equal("LS_project", record.slug), equal("LS_batch", batch), not_equal("LS_state", "withdrawn"))
+    condition = record.condition(equal("LS_batch", batch), not_equal("LS_state", "withdrawn"))
     known = db.find("FindEntity", condition, class_name=names.TASK, properties=_PROPERTIES)
     if not full and ls.count_tasks(record.project_id, [in_batch(batch)]) == len(known):
         return Missing()
@@ -116,6 +116,5 @@ def _withdraw(
             medium = equal(names.GUID, row["LS_media_guid"])
             query.add(f"Update{kind}", {"constraints": medium, "properties": {project.state: "withdrawn"}})
         buried += len(live)
-    renewal = held.renew(query)
-    held.held(db.run(query).count(renewal))
+    held.run(db, query)
     return buried

@@ -1,9 +1,11 @@
 """One condition, two spellings."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.clients.constraints import (
     Condition,
     Dialect,
@@ -16,6 +18,7 @@ from labeling_assets.clients.constraints import (
     one_of,
     present,
 )
+from labeling_assets.local_aperturedb.server import LocalServer
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -71,12 +74,43 @@ def test_both_spellings(condition: Condition, legacy: object, expression: object
     assert condition.render(Dialect.EXPRESSION) == expression
 
 
-def test_what_the_legacy_dialect_cannot_say_is_an_error_and_not_another_condition():
-    with pytest.raises(ValueError, match="cannot hold two conditions 'a' in one 'any'"):
-        any_of(equal("a", 1), equal("a", 2)).render(Dialect.LEGACY)
+A1, A2, B1, B2 = equal("a", 1), equal("a", 2), equal("b", 1), equal("b", 2)
 
 
-def test_two_groups_of_one_kind_in_the_legacy_dialect_are_an_error():
-    both = all_of(any_of(equal("a", 1), equal("b", 2)), any_of(equal("c", 3), equal("d", 4)))
-    with pytest.raises(ValueError, match="cannot hold two conditions 'any'"):
-        both.render(Dialect.LEGACY)
+@pytest.mark.parametrize(
+    ("condition", "legacy"),
+    [
+        (any_of(A1, A2, B1), {"any": {"a": ["==", 1], "b": ["==", 1], "any": {"a": ["==", 2]}}}),
+        (
+            all_of(any_of(A1, B1), any_of(A2, B2)),
+            {"any": {"a": ["==", 1], "b": ["==", 1]}, "all": {"any": {"a": ["==", 2], "b": ["==", 2]}}},
+        ),
+        (
+            any_of(all_of(A1, B1), all_of(A2, B2)),
+            {"any": {"all": {"a": ["==", 1], "b": ["==", 1]}, "any": {"all": {"a": ["==", 2], "b": ["==", 2]}}}},
+        ),
+        (any_of(A1, any_of(B1, A2)), {"any": {"a": ["==", 1], "b": ["==", 1], "any": {"a": ["==", 2]}}}),
+        (any_of(A1, all_of(any_of(B1, B2))), {"any": {"a": ["==", 1], "b": ["==", 1], "any": {"b": ["==", 2]}}}),
+        (all_of(all_of(A1, B1), A2), {"a": ["==", 1, "==", 2], "b": ["==", 1]}),
+    ],
+)
+def test_a_key_that_is_taken_goes_one_group_deeper_in_the_legacy_dialect(condition: Condition, legacy: object):
+    assert condition.render(Dialect.LEGACY) == legacy
+
+
+@pytest.mark.parametrize("dialect", ["legacy", "expression"])
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        (any_of(missing("a"), one_of("a", [3]), compare("b", "<", 2)), 6),
+        (all_of(any_of(A1, B1), any_of(A2, B2)), 2),
+        (any_of(all_of(A1, B2), all_of(A2, B1), all_of(A2, B2)), 3),
+    ],
+)
+def test_both_spellings_find_the_same(tmp_path: Path, dialect: str, condition: Condition, found: int):
+    with LocalServer(tmp_path / "db") as server, ApertureDB(server.key, dialect=dialect) as db:
+        for a in (None, 1, 2, 3):
+            for b in (1, 2):
+                properties = {"b": b} | ({"a": a} if a else {})
+                db.one("AddEntity", {"class": "Thing", "properties": properties})
+        assert db.count("FindEntity", condition, class_name="Thing") == found

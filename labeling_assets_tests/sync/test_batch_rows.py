@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling_assets.errors import InputError
-from labeling_assets.sync.batch_rows import batch_source, checked_batch, read_rows
+from labeling_assets.sync.batch_rows import batch_source, checked_batch, read_rows, shown_url
 from labeling_assets_tests.sync.world import write_files
 
 
@@ -66,13 +66,8 @@ def test_paths_are_relative_to_the_manifest_and_cells_may_be_empty(tmp_path: Pat
         ("path,ls_x\na.png,1\n", "the columns 'ls_x' cannot be properties"),
         ("path,\na.png,1\n", "the columns '' cannot be properties"),
         ("path,_id\na.png,1\n", "the columns '_id' cannot be properties"),
-        ("path,shop\na.png\n", "row 1: it does not have as many cells as the header has columns"),
-        ("path,shop\na.png,Bern,Bundesplatz\n", "row 1: it does not have as many cells as the header has columns"),
-        ("path,url\na.png,http://x/a.png\n", "row 1: give either a path or a url, not both"),
-        ("path,url\na.png,\n,\n", "row 2: give either a path or a url, not neither"),
         ("path,shop\na.png,grüße\n".encode("latin-1"), "is not UTF-8 (byte 18): save it as UTF-8"),
         ('path,shop\na.png,"Bern\n', "is not a CSV file: unexpected end of data"),
-        (b"path\na\0.png\n", "there is a NUL character in it"),
     ],
 )
 def test_a_manifest_that_cannot_be_used_says_why(tmp_path: Path, content: bytes | str, message: str):
@@ -80,6 +75,43 @@ def test_a_manifest_that_cannot_be_used_says_why(tmp_path: Path, content: bytes 
         read_rows(manifest(tmp_path, content))
     assert message in str(refused.value)
     assert str(tmp_path / "May.csv") in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ("a.png,", "it does not have as many cells as the header has columns"),
+        ("a.png,,Bern,Bundesplatz", "it does not have as many cells as the header has columns"),
+        ("a.png,http://x/a.png,", "give either a path or a url, not both"),
+        (",,Bern", "give either a path or a url, not neither"),
+        ("a\0.png,,", "there is a NUL character in it"),
+        ("a.png,,Be\0rn", "there is a NUL character in it"),
+    ],
+)
+def test_a_row_that_cannot_be_used_says_why_and_the_others_can(tmp_path: Path, row: str, problem: str):
+    bad, good = read_rows(manifest(tmp_path, f"path,url,shop\n{row}\nb.png,,Basel\n"))
+    assert bad.problem.startswith(f"May.csv, row 1: {problem}")
+    assert (bad.path, bad.url, "\0" in bad.source) == (None, None, False)
+    assert (good.path, good.problem) == (tmp_path / "b.png", "")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://x/a.png", "https://x/a.png"),
+        ("https://x/a.png?size=2&page=3#top", "https://x/a.png?size=2&page=3#top"),
+        ("https://ann:secret@x/a.png", "https://x/a.png"),
+        ("https://x/a.png?X-Amz-Date=1&X-Amz-Signature=2&size=2", "https://x/a.png?size=2"),
+        ("https://x/a.png?x%2Damz-signature=1", "https://x/a.png"),
+        ("https://x/a.png?sv=2&se=2026&sig=abc", "https://x/a.png?sv=2"),
+        ("https://x/a.png?Expires=1&Key-Pair-Id=2&Signature=3", "https://x/a.png"),
+        ("https://x/a.png?access_token=1&api_key=2", "https://x/a.png"),
+        ("http://a:port/", "http://a:port/"),
+        ("http://[", "http://["),
+    ],
+)
+def test_a_url_is_shown_without_what_gives_access(url: str, shown: str):
+    assert shown_url(url) == shown
 
 
 @given(st.binary(max_size=200))

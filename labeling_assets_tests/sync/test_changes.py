@@ -1,18 +1,18 @@
 """What the sensor notices, at which cost, and when it asks for a run."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labeling_assets import names
 from labeling_assets.clients.constraints import equal
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import DataError
-from labeling_assets.sync.changes import Cursor, Pending, SyncRequest, observe, plan
+from labeling_assets.sync.changes import Cursor, Pending, SyncRequest, miscounted, observe, plan, ready
 from labeling_assets.sync.watermark import load_states
 from labeling_assets_tests.sync.world import World, box, picture
 
@@ -21,12 +21,16 @@ from labeling_assets_tests.sync.world import World, box, picture
 
 def decide(cursor: Cursor, now: float, **known: object) -> tuple[Cursor, list[SyncRequest]]:
     """A plan with a quiet time of 30 s, a patience of 600 s and a partition for each batch."""
-    given = {"finished": {}, "in_flight": (), "known": tuple(cursor.pending), **known}
-    return plan(cursor, now=now, min_interval_s=30, max_lag_s=600, **given)
+    given = {"finished": {}, "watermarks": {}, "in_flight": (), "known": tuple(cursor.pending), **known}
+    busy, partitions = given.pop("in_flight"), given.pop("known")
+    candidates = ready(cursor, in_flight=busy, known=partitions, now=now, min_interval_s=30, max_lag_s=600)
+    return plan(cursor, candidates, now=now, **given)
 
 
-def pending(batch: str = "May", *, mark: str = "m1", first: float = 1000, last: float = 1000) -> Cursor:
-    return Cursor(pending={batch: Pending(mark, first, last)})
+def pending(
+    batch: str = "May", *, mark: str = "m1", first: float = 1000, last: float = 1000, newest: str = ""
+) -> Cursor:
+    return Cursor(pending={batch: Pending(mark, first, last, newest)})
 
 
 def asked(requests: Iterable[SyncRequest]) -> list[str]:
@@ -35,7 +39,7 @@ def asked(requests: Iterable[SyncRequest]) -> list[str]:
 
 def test_a_batch_is_asked_for_when_it_was_quiet():
     assert decide(pending(), now=1029)[1] == []
-    assert decide(pending(), now=1030)[1] == [SyncRequest("May", "May:m1:0")]
+    assert decide(pending(), now=1030)[1] == [SyncRequest("May", "May:m1:1000:0")]
 
 
 def test_a_batch_that_never_is_quiet_is_asked_for_after_the_longest_lag():
@@ -59,10 +63,24 @@ def test_a_batch_stays_pending_until_a_sync_that_began_after_the_change_succeede
     assert list(decide(pending(), now=1100, finished={"May": 1000.1})[0].pending) == []
 
 
+def test_a_batch_stays_pending_until_its_watermark_shows_that_the_change_was_read():
+    """The run may be on another machine, whose clock goes ahead."""
+    waiting = pending(newest="2026-01-02")
+    behind = decide(waiting, now=1100, finished={"May": 1000.2}, watermarks={"May": "2026-01-01"})[0]
+    assert list(behind.pending) == ["May"]
+    assert not decide(waiting, now=1100, finished={"May": 1000.2}, watermarks={"May": "2026-01-02"})[0].pending
+
+
+def test_a_change_that_never_shows_in_the_watermark_is_done_in_the_end():
+    """Its task was deleted before the sync."""
+    waiting = pending(newest="2026-01-02")
+    assert not decide(waiting, now=2000, finished={"May": 1300.1}, watermarks={"May": "2026-01-01"})[0].pending
+
+
 def test_a_failed_run_is_asked_for_again_with_pauses_that_double():
-    keys = [decide(pending(), now=1000 + waited)[1][0].run_key for waited in range(30, 4000)]
+    keys = [decide(pending(), now=1000 + waited)[1][0].run_key for waited in range(30, 7000)]
     new = [waited for waited, (before, key) in enumerate(itertools.pairwise(keys), start=31) if key != before]
-    assert new == [60, 120, 240, 480, 960, 1920, 3840]
+    assert new == [60, 120, 240, 480, 960, 1920, 3600]
 
 
 def test_another_change_is_another_run_key():
@@ -99,12 +117,93 @@ def test_every_change_is_asked_for_in_the_end(waiting, finished_at):
     assert set(asked(requests)) == set(waiting)
 
 
+steps = st.sampled_from(["save", "look", "note", "begin", "read", "finish"])
+overtaken = [(move, 1.0) for move in ("begin", "read", "save", "look", "note", "finish", "look", "note")]
+
+
+@given(st.lists(st.tuples(steps, st.floats(0.001, 200)), max_size=60), st.floats(-299, 299), st.booleans())
+@example(overtaken, 299.0, False)
+@example(overtaken, 299.0, True)
+def test_a_batch_is_done_only_after_a_sync_that_read_what_was_seen(moves, ahead, deleted):
+    """Saves, looks and syncs in any order; the clock of the run may go wrong, the saved task may be deleted."""
+    now = saved = seen = synced = 0.0
+    looked, began, read = None, None, None
+    cursor, finished = Cursor(), {}
+
+    def decided() -> Cursor:
+        watermark = "" if deleted else f"{synced:012.3f}"
+        return plan(cursor, [], finished=finished, watermarks={"May": watermark}, now=now)[0]
+
+    for move, pause in moves:
+        now += pause
+        if move == "save":
+            saved = now
+        elif move == "look":
+            looked = saved
+        elif move == "note" and looked is not None:
+            if looked > seen:
+                seen = looked
+                cursor = pending(first=now, last=now, newest=f"{seen:012.3f}")
+            cursor, looked = decided(), None
+            assert cursor.pending or seen <= synced
+        elif move == "begin":
+            began, read = now + ahead, None
+        elif move == "read" and began is not None:
+            read = saved
+        elif move == "finish" and began is not None and read is not None:
+            finished, synced, began, read = {"May": began}, read, None, None
+    finished, synced = {"May": now + 601 + ahead}, saved
+    assert not decided().pending
+
+
+# Deleted tasks
+
+some_tasks = st.lists(st.sampled_from(["b1", "b2", "b3"]), max_size=40)
+
+
+def counting(there: set[int], asked: list[tuple[int, int]]) -> Callable[[int, int], int]:
+    """Label Studio with these task ids."""
+
+    def count(lowest: int, highest: int) -> int:
+        asked.append((lowest, highest))
+        return sum(lowest <= number <= highest for number in there)
+
+    return count
+
+
+@given(some_tasks, st.sets(st.integers(0, 39)), st.integers(8, 20))
+def test_the_batches_of_deleted_tasks_are_found_whatever_one_look_may_cost(batches, deleted, limit):
+    tasks = list(enumerate(batches, start=1))
+    gone = {number for number, _ in tasks if number in deleted}
+    count = counting({number for number, _ in tasks} - gone, [])
+    found, next_id = set(), 1
+    while next_id:
+        wrong, next_id = miscounted([task for task in tasks if task[0] >= next_id], count, limit=limit)
+        found |= wrong
+    assert found == {batch for number, batch in tasks if number in gone}
+
+
+def test_tasks_of_others_do_not_hide_deleted_ones():
+    tasks = [(number, f"b{number // 20}") for number in range(100, 200, 2)]
+    there = {number for number, _ in tasks} - {150} | {50, 251}
+    assert miscounted(tasks, counting(there, [])) == ({"b7"}, 0)
+
+
+def test_deleted_tasks_among_many_cost_few_requests():
+    tasks = [(number, f"b{number // 500}") for number in range(1, 50_001)]
+    asked: list[tuple[int, int]] = []
+    gone = {1, 12_345, 23_456, 34_567, 50_000}
+    found = miscounted(tasks, counting({number for number, _ in tasks} - gone, asked))
+    assert found == ({"b0", "b24", "b46", "b69", "b100"}, 0)
+    assert len(asked) < 70
+
+
 # The cursor
 
 
 @given(batches, st.text(), st.integers(), st.dictionaries(st.text(), st.text()))
 def test_a_cursor_survives_being_kept_as_text(waiting, since, total, digests):
-    cursor = Cursor("p", since, "s", total, 3, digests, waiting)
+    cursor = Cursor("p", since, "s", total, 3, 4, 5, 6, digests, waiting)
     assert Cursor.load(cursor.dump()) == cursor
 
 
@@ -129,7 +228,9 @@ class Sensor:
         world, before = self.world, self.world.ls.request_count
         states = load_states(world.db, world.record.key)
         cursor = replace(self.cursor, pending={})
-        self.cursor = observe(world.db, world.ls, world.record, states, cursor=cursor, unsynced=unsynced, now=now)
+        self.cursor = observe(
+            world.db, world.ls, world.record, states, cursor=cursor, unsynced=unsynced, clock=lambda: now
+        )
         self.requests = world.ls.request_count - before
         return set(self.cursor.pending)
 
@@ -164,15 +265,46 @@ def test_a_change_that_comes_again_moves_only_the_last_time(sensor: Sensor):
     first = sensor.cursor
     sensor.world.annotate(task, box())
     states = load_states(sensor.world.db, sensor.world.record.key)
-    cursor = observe(sensor.world.db, sensor.world.ls, sensor.world.record, states, cursor=first, now=1010)
+    world = sensor.world
+    cursor = observe(world.db, world.ls, world.record, states, cursor=first, clock=lambda: 1010)
     assert (cursor.pending["b2"].first, cursor.pending["b2"].last) == (1000, 1010)
     assert cursor.pending["b2"].mark != first.pending["b2"].mark
+
+
+def test_a_change_is_noted_at_a_time_after_it_was_read(sensor: Sensor):
+    """A sync that begins during the look may have read before the change."""
+    world = sensor.world
+    world.annotate(world.task_ids()[2], box())
+    states = load_states(world.db, world.record.key)
+    clock = lambda: float(world.ls.request_count)  # noqa: E731  # shorter than a function
+    cursor = observe(world.db, world.ls, world.record, states, cursor=sensor.cursor, clock=clock)
+    assert cursor.pending["b2"].last == clock()
+    assert cursor.pending["b2"].newest == cursor.since
 
 
 def test_a_lost_cursor_loses_no_change(sensor: Sensor):
     sensor.world.annotate(sensor.world.task_ids()[0], box())
     sensor.cursor = Cursor()
-    assert "b1" in sensor.look()
+    assert sensor.look() == {"b1"}
+
+
+def test_a_lost_cursor_costs_no_run(sensor: Sensor):
+    sensor.cursor = Cursor()
+    assert sensor.look() == set()
+
+
+def test_a_task_that_somebody_put_into_another_batch_is_looked_for_in_its_own(sensor: Sensor):
+    task = sensor.world.tasks()[2]
+    sensor.world.ls.patch_task_data(task["id"], {**task["data"], "import_batch": "typo"})
+    assert sensor.look() == {"b2"}
+    assert [note.subject for note in sensor.world.collect("b2").quarantined] == [str(task["id"])]
+
+
+def test_a_task_that_somebody_took_out_of_its_batch_is_looked_for_in_it(sensor: Sensor):
+    task = sensor.world.tasks()[2]
+    data = {key: value for key, value in task["data"].items() if key != "import_batch"}
+    sensor.world.ls.patch_task_data(task["id"], data)
+    assert sensor.look() == {"b2"}
 
 
 def test_a_late_commit_inside_the_overlap_window_is_noticed(sensor: Sensor):
@@ -195,7 +327,25 @@ def test_a_task_that_was_deleted_long_after_its_last_change_is_noticed(sensor: S
     project = sensor.world.ls.project(sensor.world.record.project_id)
     probe = sensor.world.ls.newest_change(project.id)
     sensor.cursor = replace(sensor.cursor, window_total=probe.total)
-    assert "b1" in sensor.look()
+    assert sensor.look() == {"b1"}
+
+
+def test_a_search_for_deleted_tasks_goes_on_where_it_stopped(sensor: Sensor):
+    world = sensor.world
+    first, *_, last = world.task_ids()
+    world.ls.delete_task(first)
+    world.ls.delete_task(last)
+    total = world.ls.newest_change(world.record.project_id).total
+    sensor.cursor = replace(sensor.cursor, window_total=total, counting=5, counted=first + 1)
+    sensor.cursor = replace(sensor.cursor, since=str(world.tasks()[-1]["updated_at"]))
+    assert sensor.look() == {"b3"}
+    assert sensor.look() == {"b1", "b3"}
+
+
+def test_tasks_that_were_published_cost_no_search(sensor: Sensor):
+    sensor.world.hand_in({"c.png": picture(99)}, batch="b4")
+    sensor.world.publish("b4")
+    assert (sensor.look(), sensor.requests) == ({"b4"}, 3)
 
 
 def test_a_batch_that_was_never_synced_is_pending(sensor: Sensor):
@@ -223,7 +373,7 @@ def test_another_project_under_the_same_id_stops_the_sensor(sensor: Sensor):
     world = sensor.world
     record = replace(world.record, created_at="2020-01-01T00:00:00.000000Z")
     with pytest.raises(DataError, match="was rebuilt or restored"):
-        observe(world.db, world.ls, record, {}, cursor=sensor.cursor, now=1.0)
+        observe(world.db, world.ls, record, {}, cursor=sensor.cursor)
 
 
 def test_tasks_that_people_added_without_a_batch_cost_nothing_at_the_next_look(sensor: Sensor):

@@ -10,9 +10,11 @@ from labeling_assets.clients.constraints import equal
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import DataError, InputError
 from labeling_assets.identity import content_guid, sha256_of
-from labeling_assets.projects import Project
+from labeling_assets.local_aperturedb.limits import Limits
+from labeling_assets.local_aperturedb.server import LocalServer
+from labeling_assets.projects import Project, claimed_by
 from labeling_assets.settings import Settings
-from labeling_assets.sync.claim_media import claim_media, claimable, claimed_by, next_claim
+from labeling_assets.sync.claim_media import claim_media, claimable, next_claim
 from labeling_assets.sync.import_batch import import_batch
 from labeling_assets.sync.media_store import media_of_batch
 from labeling_assets.sync.report import IngestReport
@@ -122,6 +124,18 @@ def test_a_foreign_guid_that_is_a_number_stops_the_claim_before_anything_is_writ
     with pytest.raises(DataError, match="_Image already has a property 'guid' of type number"):
         claim(stock, shop)
     assert stock.db.writes == []
+
+
+def test_media_that_are_too_large_for_one_answer_together_are_claimed_one_by_one(tmp_path: Path):
+    shop = write_project(tmp_path / "projects" / "shop", yaml=QUERY + "media_types: [text]")
+    with (
+        LocalServer(tmp_path / "small", limits=Limits(message_bytes=300_000)) as server,
+        WatchedDatabase(server.key) as db,
+    ):
+        for number in range(4):
+            add(db, f"{number}".encode() * 100_000, command="AddBlob")
+        report = claim_media(db, shop, batch=BATCH)
+    assert (report.known, report.failed) == (4, [])
 
 
 def test_masks_and_payloads_are_never_claimed(stock: Stock, shop: Project):

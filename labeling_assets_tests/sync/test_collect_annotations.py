@@ -11,14 +11,72 @@ from labeling_assets import names
 from labeling_assets.clients.aperturedb import Reply
 from labeling_assets.clients.constraints import equal
 from labeling_assets.clients.label_studio import LabelStudio
+from labeling_assets.clients.label_studio_query import format_time, parse_time
 from labeling_assets.clients.query import Query
-from labeling_assets.errors import TransientError
+from labeling_assets.errors import RefusedError, TransientError
+from labeling_assets.local_aperturedb.limits import Limits
 from labeling_assets.local_aperturedb.server import LocalServer
 from labeling_assets.sync.collect_annotations import collect_annotations
 from labeling_assets.sync.stored_annotations import payload_of
 from labeling_assets.sync.watermark import load_state
 from labeling_assets_tests.faults.contents import expire_leases
 from labeling_assets_tests.sync.world import LINKS, WatchedDatabase, World, box, note, outline, picture, pictures
+
+# How much at once
+
+
+@pytest.fixture
+def small_world(make_world: Callable[..., World], tmp_path: Path) -> Iterator[World]:
+    """Four tasks; ApertureDB takes messages of 1 MB."""
+    world = make_world()
+    limits = Limits(message_bytes=1_000_000)
+    with LocalServer(tmp_path / "small", limits=limits) as server, WatchedDatabase(server.key) as db:
+        world.db = db
+        world.hand_in(pictures(4))
+        world.publish()
+        yield world
+
+
+class SlicedDatabase(WatchedDatabase):
+    """Notes how many annotations each query adds."""
+
+    def run(self, query: Query) -> Reply:
+        added = [body for name, body in query.commands if name == "AddEntity" and body["class"] == names.ANNOTATION]
+        if added:
+            self.writes.append(f"{len(added)} annotations")
+        return super().run(query)
+
+
+def test_tasks_with_many_regions_take_several_queries(published: World, aperturedb: LocalServer):
+    for task in published.task_ids():
+        published.annotate(task, *(box(f"r{number}") for number in range(1000)))
+    with SlicedDatabase(aperturedb.key) as db:
+        report = collect_annotations(db, published.ls, published.project, batch="May")
+        assert [text for text in db.writes if "annotations" in text] == ["2 annotations", "1 annotations"]
+    assert (report.created, report.regions) == (3, 3000)
+
+
+def test_annotations_that_are_too_large_for_one_message_together_are_split(small_world: World):
+    for task in small_world.task_ids():
+        small_world.annotate(task, note("x" * 400_000))
+    report = small_world.collect()
+    assert (report.created, report.tasks_read, report.regions) == (4, 4, 4)
+    assert small_world.collect().idle
+
+
+def test_what_comes_after_a_task_that_is_refused_is_not_skipped_by_the_watermark(small_world: World):
+    first, second, third, _ = small_world.tasks()
+    small_world.annotate(first["id"], box())
+    too_large = small_world.annotate(second["id"], note("x" * 1_200_000))
+    small_world.annotate(third["id"], box())
+    with pytest.raises(RefusedError):
+        small_world.collect()
+    assert [row["LS_task_id"] for row in small_world.annotations()] == [first["id"]]
+    watermark = load_state(small_world.db, small_world.record.sync_key("May")).watermark
+    assert watermark == format_time(parse_time(small_world.ls.task(first["id"])["updated_at"]))
+    small_world.ls.delete_annotation(too_large["id"])
+    assert small_world.collect().created == 1
+
 
 # What comes
 
@@ -471,3 +529,43 @@ def test_a_sync_that_lost_its_lease_does_not_spoil_what_a_newer_one_wrote(
     published.collect()
     assert (published.boxes("car"), published.boxes("dog")) == (0, 1)
     assert json.loads(published.annotations()[0]["LS_data"])["result"][0]["value"]["rectanglelabels"] == ["dog"]
+
+
+# One writer
+
+
+class TakenOver(WatchedDatabase):
+    """Another process takes every lease just before this one writes a box."""
+
+    def run(self, query: Query) -> Reply:
+        if any(name == "AddBoundingBox" for name, _ in query.commands):
+            body = {"with_class": names.SYNC, "properties": {"LS_lease_owner": "another process"}}
+            self.one("UpdateEntity", body)
+        return super().run(query)
+
+
+def test_a_writer_that_lost_its_lease_writes_nothing(published: World, aperturedb: LocalServer):
+    annotation = published.annotate(published.task_ids()[0], box())
+    published.collect()
+    before = load_state(published.db, published.record.sync_key("May"))
+    published.ls.update_annotation(annotation["id"], {"result": [box(label="dog")]})
+    with TakenOver(aperturedb.key) as db, pytest.raises(TransientError, match="Another process took over"):
+        collect_annotations(db, published.ls, published.project, batch="May")
+    assert (published.boxes("car"), published.boxes("dog"), len(published.stored(names.REVISION))) == (1, 0, 0)
+    assert load_state(published.db, before.key) == before
+    expire_leases(published.db)
+    published.collect()
+    assert (published.boxes("car"), published.boxes("dog")) == (0, 1)
+
+
+def test_a_task_that_a_sync_finds_is_connected_to_its_project(published: World):
+    data = published.tasks()[0]["data"]
+    published.hand_in({"b.png": picture(50)}, batch="June")
+    (new,) = published.db.find("FindImage", equal("LS_state_cars", "new"), properties=["guid"], blobs=False)
+    task = {**data, "guid": new["guid"], "image": LINKS.link(new["guid"])}
+    published.ls.import_tasks(published.record.project_id, [{"data": task}])
+    published.collect(full=True)
+    tasks = published.stored(names.TASK)
+    edges = published.db.find("FindConnection", None, class_name=names.PROJECT_TASK, properties=[names.KEY])
+    assert sorted(f"{row[names.LS_GUID]}|project" for row in tasks) == sorted(row[names.KEY] for row in edges)
+    assert len(edges) == 4

@@ -16,6 +16,7 @@ from labeling_assets.local_aperturedb.server import LocalServer
 from labeling_assets.sync.batch_rows import read_rows
 from labeling_assets.sync.ingest_media import ingest_media
 from labeling_assets.sync.media_store import media_of_batch
+from labeling_assets.sync.report import IngestReport
 from labeling_assets_tests.sync.served_files import served
 from labeling_assets_tests.sync.world import Stock, picture, pictures, write_files, write_project
 
@@ -170,6 +171,52 @@ def test_a_guid_that_another_medium_has_is_refused(stock: Stock, tmp_path: Path)
     assert report.guids == ["A-2"]
 
 
+def foreign(stock: Stock, data: bytes, command: str = "AddImage") -> None:
+    """A medium with the GUID A-1 as somebody else put it into ApertureDB."""
+    query = Query()
+    query.add(command, {"properties": {"guid": "A-1"}}, data)
+    stock.db.run(query)
+
+
+def hand_in_a1(stock: Stock, tmp_path: Path, name: str, data: bytes) -> IngestReport:
+    stock.project = write_project(tmp_path / "projects" / "cars", yaml="guid: column:sku\nmedia_types: [image, text]")
+    manifest = f"path,sku\n{name},A-1\ngood.png,A-2\n"
+    return stock.hand_in({name: data, "good.png": picture(99), "manifest.csv": manifest})
+
+
+def test_the_medium_of_somebody_else_with_this_guid_and_these_bytes_is_completed(stock: Stock, tmp_path: Path):
+    foreign(stock, picture(0))
+    report = hand_in_a1(stock, tmp_path, "a.png", picture(0))
+    assert (report.guids, report.failed) == (["A-1", "A-2"], [])
+    facts = ("LS_role", "LS_media_type", "LS_mime_type", "LS_sha256", "LS_width", "LS_size_bytes", "LS_state_cars")
+    medium, other = stock.media(*facts)
+    assert [medium[name] for name in facts[:3]] == ["media", "image", "image/png"]
+    assert {name for name in facts if medium[name] is None} == set()
+    assert medium["LS_sha256"] == sha256_of(picture(0)) != other["LS_sha256"]
+
+
+def test_a_text_of_somebody_else_with_this_guid_is_completed(stock: Stock, tmp_path: Path):
+    foreign(stock, b"text", "AddBlob")
+    assert hand_in_a1(stock, tmp_path, "a.txt", b"text").guids == ["A-1", "A-2"]
+    (medium,) = stock.media("LS_role", "LS_media_type", command="FindBlob")
+    assert (medium["LS_role"], medium["LS_media_type"]) == ("media", "text")
+
+
+@pytest.mark.parametrize(("command", "held"), [("AddImage", picture(7)), ("AddBlob", b"other text")])
+def test_the_medium_of_somebody_else_with_this_guid_and_other_bytes_is_named(
+    stock: Stock, tmp_path: Path, command: str, held: bytes
+):
+    foreign(stock, held, command)
+    report = hand_in_a1(stock, tmp_path, "a.png" if command == "AddImage" else "a.txt", picture(0))
+    assert "its GUID 'A-1' already names another medium" in report.failed[0].text
+    assert report.guids == ["A-2"]
+
+
+def test_a_column_of_guids_that_the_project_does_not_ask_for_is_refused(stock: Stock):
+    with pytest.raises(InputError, match=r"set `guid: column:guid` in project\.yaml to use it, or rename the column"):
+        stock.hand_in({"a.png": picture(0), "manifest.csv": "path,guid\na.png,A-1\n"})
+
+
 def test_known_bytes_keep_their_guid_and_the_other_one_is_reported(stock: Stock, tmp_path: Path):
     stock.project = write_project(tmp_path / "projects" / "cars", yaml="guid: column:sku")
     stock.hand_in({"a.png": picture(0), "manifest.csv": "path,sku\na.png,A-1\n"})
@@ -251,6 +298,43 @@ def test_a_download_that_fails_is_named(stock: Stock, path: str, message: str):
     with served({"large.txt": b"x" * 2000}) as address:
         text = failed_row(stock, f",{address}/{path}", size_limit_bytes=1000)
     assert message in text
+
+
+def test_a_busy_server_is_asked_again(stock: Stock):
+    with served({"a.png": picture(0)}) as address:
+        report = stock.hand_in({"manifest.csv": f"url\n{address}/busy/a.png\n"})
+    assert (report.created, report.failed) == (1, [])
+
+
+def test_rows_that_may_be_read_later_fail_the_run_after_the_others_are_written(stock: Stock):
+    with served({"a.png": picture(0)}) as address, pytest.raises(TransientError) as raised:
+        stock.hand_in({"manifest.csv": f"url\n{address}/down\n{address}/a.png\n"})
+    assert "1 rows of batch 'May' could not be downloaded now" in str(raised.value)
+    assert f"row 1 ({address}/down): {address}/down did not give the file (it answered 429" in str(raised.value)
+    assert [medium.guid for medium in media_of_batch(stock.db, "May")] == [FIRST]
+
+
+def test_a_server_that_is_down_is_not_asked_for_every_row(stock: Stock):
+    with served({}) as address, pytest.raises(TransientError, match=r"^50 rows of batch 'May' could not be downloaded"):
+        stock.hand_in({"manifest.csv": "url\n" + f"{address}/down\n" * 60})
+
+
+def test_what_signs_a_url_is_in_no_report_and_not_in_the_database(stock: Stock):
+    with served({"a.png": picture(0)}) as address:
+        for signature in ("s3cret-1", "s3cret-2"):
+            access = f"X-Amz-Signature={signature}&size=2"
+            report = stock.hand_in({"manifest.csv": f"url\n{address}/a.png?{access}\n{address}/gone.png?{access}\n"})
+    assert "s3cret" not in repr(report)
+    assert report.failed[0].subject == f"row 2 ({address}/gone.png?size=2)"
+    assert stock.media()[0]["LS_source_uri"] == f"{address}/a.png?size=2"
+    edges = stock.db.find("FindConnection", None, class_name=names.BATCH_MEDIA, properties=["LS_source_uri", "LS_key"])
+    assert [edge["LS_source_uri"] for edge in edges] == [f"{address}/a.png?size=2"]
+    assert "s3cret" not in repr(edges)
+
+
+def test_a_bad_row_of_a_manifest_does_not_stop_the_others(stock: Stock):
+    text = failed_row(stock, "a.png,http://x/a.png")
+    assert text == "row 1 (http://x/a.png): manifest.csv, row 1: give either a path or a url, not both."
 
 
 def test_an_address_where_nobody_answers_is_named(stock: Stock):

@@ -6,8 +6,11 @@ import pytest
 
 from labeling_assets import names
 from labeling_assets.clients.constraints import equal
+from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.clients.query import Query
-from labeling_assets.errors import ConfigurationError
+from labeling_assets.errors import ConfigurationError, DataError
+from labeling_assets.mapping.label_config import LabelConfig
+from labeling_assets.sync.collect_annotations import collect_annotations
 from labeling_assets.sync.labeling_project import ensure_project, recorded_project
 from labeling_assets_tests.sync.world import BOXES, World, box, picture
 
@@ -61,6 +64,67 @@ def test_the_database_knows_server_project_and_configuration(world: World):
     assert config["LS_xml"] == BOXES
 
 
+# Which server
+
+
+def at(world: World, url: str) -> None:
+    """Note another address for the server of all projects so far."""
+    body = {"with_class": names.INSTANCE, "properties": {"LS_url": url}}
+    world.db.one("UpdateEntity", body)
+
+
+def test_a_server_under_another_address_keeps_its_projects(published: World, label_studio_key: str):
+    before = published.record
+    with LabelStudio(published.ls.url.replace("127.0.0.1", "localhost"), label_studio_key) as ls:
+        record = recorded_project(published.db, ls, published.project)
+        assert record is not None
+        assert (record.key, record.project_id) == (before.key, before.project_id)
+        assert record.url.startswith("http://localhost:")
+        collect_annotations(published.db, ls, published.project, batch="May")
+    assert published.publish().created == 0
+    assert [row["LS_state"] for row in published.stored(names.TASK)] == ["open"] * 3
+    (instance,) = published.stored(names.INSTANCE)
+    assert instance["LS_url"] == published.ls.url
+    assert len(published.ls.find_projects_by_title(published.project.title)) == 1
+
+
+def test_a_new_project_under_a_new_address_joins_the_server(published: World, make_world: Callable[..., World]):
+    at(published, "http://former.example.org")
+    other = make_world("dogs")
+    assert ensure_project(other.db, other.ls, other.project).instance == published.record.instance
+
+
+def test_a_project_of_another_server_is_not_made_a_second_time(published: World):
+    at(published, "http://former.example.org")
+    properties = {"LS_project_created_at": "2020-01-01T00:00:00.000000Z"}
+    published.db.one("UpdateEntity", {"with_class": names.PROJECT, "properties": properties})
+    published.db.writes.clear()
+    message = rf"'cars' was made in http://former\.example\.org, and {published.ls.url} is another Label Studio"
+    for move in (published.publish, published.collect):
+        with pytest.raises(DataError, match=message):
+            move()
+    assert published.db.writes == []
+    assert len(published.ls.find_projects_by_title(published.project.title)) == 1
+
+
+def test_a_second_server_has_projects_of_its_own(published: World, make_world: Callable[..., World]):
+    at(published, "http://former.example.org")
+    properties = {"LS_project_created_at": "2020-01-01T00:00:00.000000Z"}
+    published.db.one("UpdateEntity", {"with_class": names.PROJECT, "properties": properties})
+    other = make_world("dogs")
+    record = ensure_project(other.db, other.ls, other.project)
+    assert {row["LS_url"]: row["LS_guid"] for row in other.stored(names.INSTANCE)}[other.ls.url] == record.instance
+    assert len(other.stored(names.INSTANCE)) == 2
+
+
+def test_tasks_of_another_server_are_left_alone(published: World):
+    properties = {"LS_guid": "x", "LS_project": "cars", "LS_instance": "another", "LS_batch": "May", "LS_state": "open"}
+    properties |= {"LS_task_id": 10**9, "LS_task_created_at": "2020-01-01T00:00:00.000000Z", "LS_media_guid": "g"}
+    published.db.one("AddEntity", {"class": names.TASK, "properties": properties})
+    assert published.collect(full=True).tasks_withdrawn == 0
+    assert published.stored(names.TASK, equal("LS_guid", "x"))[0]["LS_state"] == "open"
+
+
 def test_idle_it_costs_one_request(world: World):
     ensure_project(world.db, world.ls, world.project)
     before = world.ls.request_count
@@ -79,6 +143,12 @@ def test_added_labels_are_applied(published: World):
     published.publish()
     assert 'value="tree"' in project_config(published)
     assert len(published.stored(names.CONFIG)) == 2
+
+
+def test_new_tasks_name_the_configuration_that_was_just_applied(published: World):
+    published.rewrite(config=TREES)
+    record = ensure_project(published.db, published.ls, published.project)
+    assert record.config_hash == LabelConfig.parse(TREES).hash
 
 
 def test_a_label_that_nobody_used_may_go(published: World):

@@ -63,9 +63,7 @@ def test_a_renewed_lease_lasts_longer(database: WatchedDatabase):
     clock = Clock()
     with lease(database, "May", clock=clock) as held:
         clock.now += 100
-        query = Query()
-        place = held.renew(query)
-        held.held(database.run(query).count(place))
+        held.run(database, Query())
         clock.now += 100
         with pytest.raises(TransientError), lease(database, "May", clock=clock):
             pass
@@ -78,10 +76,10 @@ def test_a_lease_that_was_taken_over_cannot_be_renewed_and_is_not_ended_by_its_o
     clock.now += 121
     with lease(database, "May", clock=clock):
         query = Query()
-        place = held.renew(query)
-        count = database.run(query).count(place)
+        query.add("AddEntity", {"class": "Written"})
         with pytest.raises(TransientError, match="Another process took over 'May'"):
-            held.held(count)
+            held.run(database, query)
+        assert database.count("FindEntity", None, class_name="Written") == 0
         first.__exit__(None, None, None)
         with pytest.raises(TransientError), lease(database, "May", clock=clock):
             pass

@@ -1,5 +1,7 @@
 """What bytes are, whatever their name says."""
 
+import io
+
 import pytest
 from PIL import Image
 
@@ -14,6 +16,12 @@ def turned(orientation: int) -> bytes:
     return picture(0, (40, 30), "JPEG", exif=exif)
 
 
+def written(form: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(file, form, **options)
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("data", "name", "facts"),
     [
@@ -26,6 +34,10 @@ def turned(orientation: int) -> bytes:
         (turned(0), "a.jpg", MediaFacts("image", "image/jpeg", 40, 30, 1)),
         (turned(9), "a.jpg", MediaFacts("image", "image/jpeg", 40, 30, 1)),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "a.svg", MediaFacts("other", "image/svg+xml")),
+        (written("TIFF"), "a.tif", MediaFacts("image", "image/tiff", 40, 30)),
+        (written("AVIF"), "a.avif", MediaFacts("image", "image/avif", 40, 30)),
+        (written("PPM"), "a.ppm", MediaFacts("other", "image/x-portable-pixmap")),
+        (b"no more than a name", "a.heic", MediaFacts("other", "image/heic")),
         ("grüße".encode(), "a.txt", MediaFacts("text", "text/plain")),
         ("grüße".encode(), "a", MediaFacts("text", "text/plain")),
         ("grüße".encode("latin-1"), "a.txt", MediaFacts("other", "text/plain")),
@@ -40,6 +52,13 @@ def test_facts(data: bytes, name: str, facts: MediaFacts):
     assert media_facts(data, name) == facts
 
 
+def broken_avif() -> bytes:
+    """Its header is whole, so the decoder begins, and raises RuntimeError."""
+    data = bytearray(written("AVIF"))
+    data[-30:] = b"\xff" * 30
+    return bytes(data)
+
+
 @pytest.mark.parametrize(
     ("data", "name", "message"),
     [
@@ -47,9 +66,11 @@ def test_facts(data: bytes, name: str, facts: MediaFacts):
         (b"text", "a.png", r"a\.png is not a picture, whatever its name says"),
         (picture(0, (400, 300), "JPEG")[:1500], "a.jpg", r"a\.jpg cannot be read to its end"),
         (picture(0, (400, 300))[:300], "a.png", r"a\.png cannot be read to its end"),
+        (broken_avif(), "a.avif", r"a\.avif cannot be read to its end"),
+        (written("EPS"), "a.png", r"a\.png is not a picture"),
         (picture(0, (16000, 16000)), "a.png", r"a\.png has too many pixels \(Image size \(256000000 pixels\)"),
     ],
-    ids=["empty", "no picture", "truncated JPEG", "truncated PNG", "too many pixels"],
+    ids=["empty", "no picture", "truncated JPEG", "truncated PNG", "broken AVIF", "EPS", "too many pixels"],
 )
 def test_what_cannot_be_used(data: bytes, name: str, message: str):
     with pytest.raises(InputError, match=message):

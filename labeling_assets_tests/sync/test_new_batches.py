@@ -12,6 +12,7 @@ from labeling_assets.sync.new_batches import (
     InboxCursor,
     Seen,
     attempt,
+    batch_signature,
     finish,
     inbox_batches,
     observed,
@@ -71,6 +72,13 @@ def test_a_signature_changes_with_the_files(tmp_path: Path, change: str):
     assert inbox_batches(tmp_path)[0][0].signature != before
 
 
+@pytest.mark.parametrize("entry", ["May", "June.csv"])
+def test_a_batch_has_the_same_signature_when_it_is_looked_at_alone(tmp_path: Path, entry: str):
+    write_files(tmp_path, {"May/a.png": b"x", "May/more/b.png": b"y", "June.csv": "path\n"})
+    signatures = {batch.name: batch.signature for batch in inbox_batches(tmp_path)[0]}
+    assert batch_signature(tmp_path / entry) == signatures[entry.removesuffix(".csv")] != ""
+
+
 def test_saying_that_it_is_ready_does_not_change_a_batch(tmp_path: Path):
     folder = write_files(tmp_path / "May", {"a.png": b"x"})
     before = inbox_batches(tmp_path)[0][0]
@@ -81,11 +89,13 @@ def test_saying_that_it_is_ready_does_not_change_a_batch(tmp_path: Path):
 
 def test_a_batch_is_imported_when_it_did_not_change_for_ten_seconds():
     assert keys(Seen("s1", 1000.0), now=1009.9) == []
-    assert keys(Seen("s1", 1000.0), now=1010.0) == ["May:s1:media+cars/tasks:0"]
+    assert keys(Seen("s1", 1000.0), now=1010.0) == ["May:s1:media+cars/tasks:1000:0"]
 
 
 def test_a_batch_that_is_ready_is_imported_at_once():
-    assert keys(Seen("s1", 1000.0), InboxBatch("May", "s1", ready=True), now=1000.0) == ["May:s1:media+cars/tasks:0"]
+    assert keys(Seen("s1", 1000.0), InboxBatch("May", "s1", ready=True), now=1000.0) == [
+        "May:s1:media+cars/tasks:1000:0"
+    ]
 
 
 def test_a_batch_that_is_done_is_not_imported_again():

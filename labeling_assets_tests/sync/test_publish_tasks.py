@@ -14,7 +14,10 @@ from labeling_assets.clients.query import Query
 from labeling_assets.errors import ConfigurationError, DataError, TransientError
 from labeling_assets.local_aperturedb.server import LocalServer
 from labeling_assets.media_urls import guid_in_link
-from labeling_assets_tests.sync.world import LINKS, WatchedDatabase, World, picture, pictures
+from labeling_assets.sync.labeling_project import ensure_project
+from labeling_assets.sync.lease import lease
+from labeling_assets_tests.faults.contents import expire_leases
+from labeling_assets_tests.sync.world import LINKS, WatchedDatabase, World, box, picture, pictures
 
 SHOP = '<View><Text name="t" value="$shop"/><Choices name="c" toName="t"><Choice value="ok"/></Choices></View>'
 
@@ -33,6 +36,47 @@ class LosesTheAnswer(httpx.BaseTransport):
             response.read()
             raise httpx.ReadTimeout("timed out", request=request)
         return response
+
+
+class AnswersLate(httpx.BaseTransport):
+    """Loses the answer of the first import at once; the server gets the request when a test says so, or never."""
+
+    def __init__(self) -> None:
+        self._real = httpx.HTTPTransport()
+        self._held: list[httpx.Request] = []
+        self.imports = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/import"):
+            self.imports += 1
+            request.read()
+            self._held.append(request)
+            raise httpx.ReadTimeout("timed out", request=request)
+        return self._real.handle_request(request)
+
+    def deliver(self) -> None:
+        for request in self._held:
+            self._real.handle_request(request).read()
+        self._held.clear()
+
+
+class TwoAtOnce(httpx.BaseTransport):
+    """Sends every import twice: the first comes from a process that was killed before it could note anything."""
+
+    def __init__(self, then: Callable[[list[int]], None] = lambda tasks: None) -> None:
+        self._real = httpx.HTTPTransport()
+        self._then = then
+        self.first: list[int] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("/import"):
+            return self._real.handle_request(request)
+        request.read()
+        first, second = (self._real.handle_request(request) for _ in range(2))
+        first.read(), second.read()
+        self.first = first.json()["task_ids"]
+        self._then(second.json()["task_ids"])
+        return second
 
 
 # One task a medium
@@ -114,6 +158,66 @@ def test_an_import_whose_answer_is_lost_makes_no_second_task(world: World, label
         report = world.publish(ls=ls)
     assert (transport.lost, report.created) == (1, 3)
     assert len(world.tasks()) == len(world.stored(names.TASK)) == 3
+
+
+def test_an_import_that_works_on_after_its_answer_was_lost_is_waited_for(world: World, label_studio_key: str):
+    world.hand_in(pictures(3))
+    transport, pauses = AnswersLate(), []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:  # until here every look shows the same number of tasks
+            transport.deliver()
+
+    with LabelStudio(world.ls.url, label_studio_key, transport=transport) as ls:
+        report = world.publish(ls=ls, sleep=sleep)
+    assert (transport.imports, report.created, pauses) == (1, 3, [2.0, 4.0, 8.0])
+    assert len(world.tasks()) == len(world.stored(names.TASK)) == 3
+
+
+def test_an_import_that_never_shows_is_not_sent_again_at_once(world: World, label_studio_key: str):
+    world.hand_in(pictures(3))
+    transport, pauses = AnswersLate(), []
+    with LabelStudio(world.ls.url, label_studio_key, transport=transport) as ls:
+        with pytest.raises(TransientError, match="gave no answer to an import of 3 tasks, and they are not there"):
+            world.publish(ls=ls, sleep=pauses.append)
+        assert sum(pauses) >= 600
+        busy = pytest.raises(TransientError, match=r"is writing .* \(nobody, until it ends\)")
+        with busy, lease(world.db, f"{world.record.key}|/publish"):
+            pass
+        transport.deliver()
+        expire_leases(world.db)
+        assert world.publish(ls=ls).adopted == 3
+    assert (transport.imports, len(world.tasks())) == (1, 3)
+
+
+def test_what_a_killed_importer_made_meanwhile_is_kept_and_ours_goes(world: World, label_studio_key: str):
+    world.hand_in(pictures(3))
+    transport = TwoAtOnce()
+    with LabelStudio(world.ls.url, label_studio_key, transport=transport) as ls:
+        world.publish(ls=ls)
+    assert world.task_ids() == sorted(transport.first)
+    assert sorted(row["LS_task_id"] for row in world.stored(names.TASK)) == sorted(transport.first)
+
+
+def test_a_second_task_that_somebody_labelled_is_kept(world: World, label_studio_key: str):
+    world.hand_in(pictures(3))
+    labelled: list[int] = []
+
+    def label(tasks: list[int]) -> None:
+        labelled.append(tasks[0])
+        world.annotate(tasks[0], box())
+
+    transport = TwoAtOnce(label)
+    with LabelStudio(world.ls.url, label_studio_key, transport=transport) as ls:
+        world.publish(ls=ls)
+    assert world.task_ids() == sorted([*transport.first, *labelled])
+
+
+def test_a_batch_may_be_called_publish(world: World):
+    world.hand_in(pictures(1), batch="publish")
+    with lease(world.db, ensure_project(world.db, world.ls, world.project).sync_key("publish")):
+        assert world.publish("publish").created == 1
 
 
 # What can not become a task

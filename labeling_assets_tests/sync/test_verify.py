@@ -62,6 +62,16 @@ def test_a_row_that_is_no_medium_is_named(stock: Stock):
     assert (offender["row"], offender["source"]) == (2, "bad.png")
 
 
+def test_a_row_that_failed_now_and_was_a_medium_before_is_named(stock: Stock):
+    stock.hand_in({"a.png": picture(0), "b.png": picture(1)})
+    stock.hand_in({"b.png": b"no picture"})
+    (offender,) = verify_rows(stock.db, "May", read_rows(stock.inbox / "May")).offenders
+    assert (offender["row"], offender["source"]) == (2, "b.png")
+    assert "the last import could not use it" in offender["problem"]
+    stock.hand_in({"b.png": picture(1)})
+    assert verify_rows(stock.db, "May", read_rows(stock.inbox / "May")).passed
+
+
 # Tasks
 
 
@@ -89,6 +99,13 @@ def test_a_medium_that_never_got_a_task_is_named(published: World):
     published.hand_in({**pictures(3), "new.png": picture(50)})
     (offender,) = verify_tasks(published.db, published.ls, published.project, "May").offenders
     assert "it has no task" in offender["problem"]
+
+
+def test_a_medium_without_a_media_type_is_named(published: World):
+    guid = published.tasks()[0]["data"]["guid"]
+    run(published, "UpdateImage", {"constraints": equal("guid", guid), "remove_props": ["LS_media_type"]})
+    (offender,) = verify_tasks(published.db, published.ls, published.project, "May").offenders
+    assert (offender["guid"], "no LS_media_type" in offender["problem"]) == (guid, True)
 
 
 def test_media_whose_task_is_in_another_batch_pass(published: World):
@@ -164,11 +181,23 @@ def test_one_of_two_annotations_that_is_missing_in_aperturedb_is_named(labelled:
     assert (offender["task"], offender["problem"]) == (second["id"], "1 of its annotations are only in Label Studio")
 
 
-def test_an_annotation_that_is_gone_from_label_studio_and_not_from_aperturedb_is_named(labelled: World):
+def test_an_annotation_that_is_only_in_aperturedb_is_named(labelled: World):
     second = labelled.tasks()[1]
-    labelled.ls.delete_annotation(second["annotations"][0]["id"])
+    kept = labelled.stored(names.ANNOTATION, equal("LS_task_id", second["id"]))[0]
+    wanted = ("LS_instance", "LS_project", "LS_batch", "LS_task_id", "LS_media_guid", "LS_content_hash", "LS_revision")
+    extra = {name: kept[name] for name in wanted} | {names.LS_GUID: "not-in-label-studio", "LS_id": 1_000_000}
+    run(labelled, "AddEntity", {"class": names.ANNOTATION, "properties": extra})
     (offender,) = annotations(labelled).counts.offenders
     assert (offender["task"], offender["problem"]) == (second["id"], "1 of its annotations are only in ApertureDB")
+
+
+def test_tasks_that_somebody_labels_after_the_sync_are_left_out(labelled: World):
+    _, second, third = labelled.tasks()
+    labelled.annotate(third["id"], box())
+    labelled.ls.delete_annotation(second["annotations"][0]["id"])
+    counts = annotations(labelled).counts
+    assert (counts.offenders, counts.facts["tasks that changed after the sync"]) == ([], 2)
+    assert counts.facts["tasks in Label Studio"] == 1
 
 
 def test_tasks_that_only_one_side_has_are_counted(labelled: World):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from labeling_assets import names
 from labeling_assets.clients.label_studio import Probe
 from labeling_assets.clients.query import Query
+from labeling_assets.sync.lease import lease
 from labeling_assets.sync.watermark import SyncState, load_state, load_states
 from labeling_assets_tests.sync.world import WatchedDatabase
 
@@ -81,5 +82,17 @@ def test_without_a_state_there_is_an_empty_one(database: WatchedDatabase):
 def test_the_states_of_a_project_are_those_of_its_batches(database: WatchedDatabase):
     may, june = SyncState("p|May", NOON), SyncState("p|June", EARLIER)
     stored(database, may, june, SyncState("p2|May", NOON))
-    database.one("AddEntity", {"class": names.SYNC, "properties": {names.KEY: "p|publish"}})
+    database.one("AddEntity", {"class": names.SYNC, "properties": {names.KEY: "p|/publish"}})
     assert load_states(database, "p") == {"May": may, "June": june}
+
+
+def test_the_state_of_a_writer_that_lost_its_lease_is_not_saved(database: WatchedDatabase):
+    now = [0.0]
+    with lease(database, "k", clock=lambda: now[0]) as late:
+        now[0] = 500.0
+        with lease(database, "k", clock=lambda: now[0]) as held:
+            for writer, watermark in ((held, NOON), (late, EARLIER)):
+                query = Query()
+                SyncState("k", watermark=watermark).save(query, writer.condition)
+                database.run(query)
+    assert load_state(database, "k").watermark == NOON

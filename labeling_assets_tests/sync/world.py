@@ -37,8 +37,8 @@ BOXES: Final = """
 class WatchedDatabase(ApertureDB):
     """A connection that notes every writing command it sends."""
 
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
+    def __init__(self, key: str, dialect: str = "auto") -> None:
+        super().__init__(key, dialect=dialect)
         self.writes: list[str] = []
 
     def run(self, query: Query) -> Reply:
@@ -131,8 +131,9 @@ class World(Stock):
 
     ls: LabelStudio
 
-    def publish(self, batch: str = "May", ls: LabelStudio | None = None) -> PublishReport:
-        return publish_tasks(self.db, ls or self.ls, self.project, batch=batch, links=LINKS, sleep=lambda seconds: None)
+    def publish(self, batch: str = "May", ls: LabelStudio | None = None, **options: Any) -> PublishReport:
+        options = {"sleep": lambda seconds: None, **options}
+        return publish_tasks(self.db, ls or self.ls, self.project, batch=batch, links=LINKS, **options)
 
     def collect(self, batch: str = "May", **options: Any) -> CollectReport:
         return collect_annotations(self.db, self.ls, self.project, batch=batch, **options)

@@ -32,8 +32,11 @@ class Lease:
         """Matches the entity of the lease while this owner holds it."""
         return all_of(equal(names.KEY, self.key), equal("LS_lease_owner", self.owner))
 
-    def run(self, db: ApertureDB, query: Query) -> Reply:
+    def run(self, db: ApertureDB, query: Query, *, firm: bool = False) -> Reply:
         """Send a query that happens only while the lease is held, and renew the lease with it.
+
+        With `firm` nobody gets the lease before its time is over, not even if this process is killed: until the next
+        query something may be going on elsewhere that outlives it.
 
         Raises:
             TransientError: another writer has the lease now; nothing was written.
@@ -41,7 +44,7 @@ class Lease:
         # `unique` makes the server refuse the whole query when there is no such entity.
         held = {"with_class": names.SYNC, "constraints": self.condition, "unique": True, "results": {"count": True}}
         query.add("FindEntity", held)
-        renewal = {"with_class": names.SYNC, "constraints": self.condition, "properties": self._for_a_while()}
+        renewal = {"with_class": names.SYNC, "constraints": self.condition, "properties": self._for_a_while(firm)}
         place = query.add("UpdateEntity", renewal)
         try:
             reply = db.run(query)
@@ -55,11 +58,11 @@ class Lease:
 
     def leave_to_expire(self, db: ApertureDB) -> None:
         """Nobody gets this lease before its time is over: what its owner began may still be going on elsewhere."""
-        properties = {"LS_lease_owner": "nobody, until it ends", **self._for_a_while()}
+        properties = {"LS_lease_owner": "nobody, until it ends", **self._for_a_while(firm=True)}
         db.one("UpdateEntity", {"with_class": names.SYNC, "constraints": self.condition, "properties": properties})
 
-    def _for_a_while(self) -> dict[str, float]:
-        return {"LS_lease_until": self._clock() + _LIFETIME_S}
+    def _for_a_while(self, firm: bool) -> dict[str, float | bool]:
+        return {"LS_lease_until": self._clock() + _LIFETIME_S, "LS_lease_firm": firm}
 
     def _lost(self) -> TransientError:
         return TransientError(f"Another process took over {self.key!r}; this one stops. Run it again if needed.")
@@ -69,7 +72,8 @@ class Lease:
 def lease(db: ApertureDB, key: str, *, clock: Callable[[], float] = time.time, wait_s: float = 0.0) -> Iterator[Lease]:
     """Hold the lease of `key` for the body of the `with`.
 
-    A lease that expired may be taken, and so may one whose owner was a process of this machine that has ended.
+    A lease that expired may be taken, and so may one whose owner was a process of this machine that has ended, unless
+    it is firm.
 
     Args:
         db: Where the lease is kept.
@@ -83,8 +87,8 @@ def lease(db: ApertureDB, key: str, *, clock: Callable[[], float] = time.time, w
     held = Lease(key, f"{_machine()}:{os.getpid()}:{secrets.token_hex(4)}", clock)
     deadline = time.monotonic() + wait_s
     while not _take(db, held, clock):
-        holder = _holder(db, key)
-        if _has_ended(holder) and _take(db, held, clock, instead_of=holder):
+        holder, firm = _holder(db, key)
+        if not firm and _has_ended(holder) and _take(db, held, clock, instead_of=holder):
             break
         if time.monotonic() >= deadline:
             raise TransientError(
@@ -137,7 +141,11 @@ def _take(db: ApertureDB, held: Lease, clock: Callable[[], float], instead_of: s
         {
             "with_class": names.SYNC,
             "constraints": all_of(equal(names.KEY, held.key), free),
-            "properties": {"LS_lease_owner": held.owner, "LS_lease_until": clock() + _LIFETIME_S},
+            "properties": {
+                "LS_lease_owner": held.owner,
+                "LS_lease_firm": False,
+                "LS_lease_until": clock() + _LIFETIME_S,
+            },
         },
     )
     return db.run(query).count(place) == 1
@@ -149,11 +157,15 @@ def _release(db: ApertureDB, held: Lease) -> None:
         {
             "with_class": names.SYNC,
             "constraints": held.condition,
-            "remove_props": ["LS_lease_owner", "LS_lease_until"],
+            "remove_props": ["LS_lease_owner", "LS_lease_until", "LS_lease_firm"],
         },
     )
 
 
-def _holder(db: ApertureDB, key: str) -> str:
-    found = db.find("FindEntity", equal(names.KEY, key), class_name=names.SYNC, properties=["LS_lease_owner"])
-    return str(found[0].get("LS_lease_owner")) if found else "it has just ended"
+def _holder(db: ApertureDB, key: str) -> tuple[str, bool]:
+    """Who has the lease, and whether it is firm."""
+    wanted = ["LS_lease_owner", "LS_lease_firm"]
+    found = db.find("FindEntity", equal(names.KEY, key), class_name=names.SYNC, properties=wanted)
+    if not found or found[0].get("LS_lease_owner") is None:
+        return "it has just ended", False
+    return str(found[0]["LS_lease_owner"]), bool(found[0].get("LS_lease_firm"))

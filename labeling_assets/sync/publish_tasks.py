@@ -57,8 +57,8 @@ def publish_tasks(
     sources = data_sources(project, LabelConfig.parse(project.label_config()))
     data = TaskData(sources, links, lambda medium: read_bytes(db, medium))
     # One importer a project: Label Studio serializes them anyway, and two could make one task, or the project, twice.
-    # No batch has a name that begins with a slash.
-    with lease(db, f"{project_key(db, ls, project)}|/publish", wait_s=60) as held:
+    # No batch has a name that begins with a slash. The wait outlasts the lease of one that was killed in an import.
+    with lease(db, f"{project_key(db, ls, project)}|/publish", wait_s=130) as held:
         record = ensure_project(db, ls, project)
         report.project_id, report.project_url = record.project_id, record.url
         publisher = _Publisher(
@@ -165,7 +165,7 @@ class _Publisher:
         The server works on after a lost answer, and shows nothing until it commits: to send the tasks again
         meanwhile would make them twice.
         """
-        self._held.run(self._db, Query())
+        self._held.run(self._db, Query(), firm=True)
         body = [{"data": data} for data in tasks]
         try:
             return self._ls.import_tasks(self._record.project_id, body, timeout_s=_ANSWER_S)
@@ -190,7 +190,7 @@ class _Publisher:
             if waited >= self._settle_s:
                 return False
             self._sleep(pause)
-            self._held.run(self._db, Query())
+            self._held.run(self._db, Query(), firm=True)
             waited, pause = waited + pause, min(2 * pause, _LONGEST_PAUSE_S)
         return True
 

@@ -14,7 +14,7 @@ from labeling_assets import names
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.local_aperturedb.server import LocalServer
 from labeling_assets.stack.label_studio import LabelStudioServer
-from labeling_assets_tests.faults.contents import contents
+from labeling_assets_tests.faults.contents import contents, expire_leases
 from labeling_assets_tests.faults.killing_proxy import Moment, killing_proxy
 from labeling_assets_tests.sync.world import (
     LINKS,
@@ -76,6 +76,7 @@ def test_publish(tmp_path: Path, world: World, label_studio_key: str, at: int, m
     with LocalServer(tmp_path / "aperturedb") as server, WatchedDatabase(server.key) as world.db:
         world.hand_in(pictures(5))
         killed(world, "publish", server, label_studio_key, at=at, moment=moment)
+        expire_leases(world.db)
         world.publish()
         guids = sorted(row["guid"] for row in world.media("guid"))
         assert sorted(task["data"]["guid"] for task in world.tasks()) == guids

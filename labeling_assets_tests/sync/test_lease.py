@@ -85,14 +85,16 @@ def test_a_lease_that_was_taken_over_cannot_be_renewed_and_is_not_ended_by_its_o
             pass
 
 
-def _hold_and_die(key: str, lease_key: str) -> None:
+def _hold_and_die(key: str, lease_key: str, *more: str) -> None:
     """What a process does that is killed while it holds a lease."""
     program = (
         "import os, sys; from labeling_assets.clients.aperturedb import ApertureDB;"
         "from labeling_assets.sync.lease import lease;"
-        "held = lease(ApertureDB(sys.argv[1]), sys.argv[2]); held.__enter__(); os.kill(os.getpid(), 9)"
+        "from labeling_assets.clients.query import Query;"
+        "db = ApertureDB(sys.argv[1]); context = lease(db, sys.argv[2]); held = context.__enter__();"
+        "sys.argv[3:] and held.run(db, Query(), firm=True); os.kill(os.getpid(), 9)"
     )
-    subprocess.run([sys.executable, "-c", program, key, lease_key], check=False)
+    subprocess.run([sys.executable, "-c", program, key, lease_key, *more], check=False)
 
 
 def test_the_lease_of_a_process_that_was_killed_here_is_taken_at_once(
@@ -101,3 +103,10 @@ def test_the_lease_of_a_process_that_was_killed_here_is_taken_at_once(
     _hold_and_die(aperturedb.key, "August")
     with lease(database, "August") as held:
         assert held.key == "August"
+
+
+def test_a_firm_lease_outlives_its_process(aperturedb: LocalServer, database: WatchedDatabase):
+    """What it began in Label Studio may still be going on."""
+    _hold_and_die(aperturedb.key, "September", "firm")
+    with pytest.raises(TransientError, match="Another process is writing 'September'"), lease(database, "September"):
+        pass

@@ -1,5 +1,7 @@
 """Child processes: start in a group of their own, wait until ready, stop all of the group, leave no orphan."""
 
+import atexit
+import contextlib
 import logging
 import os
 import signal
@@ -21,6 +23,7 @@ _POLL_S = 0.05
 _REST_OF_GROUP_S = 2.0
 _LOG_LIMIT_BYTES = 10_000_000
 _SHOWN_LINES = 20
+_FINISH_S = 10.0
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -202,6 +205,16 @@ class _OrphanGuard:
         )
         self._say("".join(f"+{group}\n" for group in self._groups))
 
+    def finish(self) -> None:
+        """At the end of this process: the guard ends whatever is left, and itself."""
+        with self._lock:
+            helper, self._helper = self._helper, None
+        if helper is not None and helper.stdin is not None:
+            with contextlib.suppress(OSError):
+                helper.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                helper.wait(_FINISH_S)
+
     def _say(self, lines: str) -> None:
         pipe = self._helper.stdin if self._helper else None
         if pipe is None:
@@ -214,3 +227,4 @@ class _OrphanGuard:
 
 
 _guard = _OrphanGuard()
+atexit.register(_guard.finish)

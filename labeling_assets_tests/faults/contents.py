@@ -16,6 +16,7 @@ _OF_THE_RUN: Final = (
     "LS_imported_at",
     "LS_lease_owner",
     "LS_lease_until",
+    "LS_lease_firm",
     "_uniqueid",
 )
 _ENTITIES: Final = (

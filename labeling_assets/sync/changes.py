@@ -355,7 +355,9 @@ def plan(
         if not p.is_covered(finished.get(batch, 0.0), watermarks.get(batch, ""))
     }
     requests = [
-        SyncRequest(batch, f"{batch}:{open_[batch].mark}:{int(open_[batch].first)}:{attempt(now - open_[batch].last)}")
+        SyncRequest(
+            batch, f"{batch}:{open_[batch].mark}:{int(open_[batch].first // 3600)}:{attempt(now - open_[batch].last)}"
+        )
         for batch in candidates
         if batch in open_
     ]

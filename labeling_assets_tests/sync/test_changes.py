@@ -39,7 +39,7 @@ def asked(requests: Iterable[SyncRequest]) -> list[str]:
 
 def test_a_batch_is_asked_for_when_it_was_quiet():
     assert decide(pending(), now=1029)[1] == []
-    assert decide(pending(), now=1030)[1] == [SyncRequest("May", "May:m1:1000:0")]
+    assert decide(pending(), now=1030)[1] == [SyncRequest("May", "May:m1:0:0")]
 
 
 def test_a_batch_that_never_is_quiet_is_asked_for_after_the_longest_lag():

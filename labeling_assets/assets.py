@@ -48,7 +48,12 @@ def media_asset(projects: Sequence[Project], settings: Settings) -> dg.AssetsDef
 
         with as_failures(context.partition_key), aperturedb.connect() as db:
             report, signature = import_batch(
-                db, context.partition_key, projects=projects, settings=settings, progress=context.log.info
+                db,
+                context.partition_key,
+                projects=projects,
+                settings=settings,
+                run_id=context.run.run_id,
+                progress=context.log.info,
             )
         return dg.MaterializeResult(metadata=metadata.of_ingest(report, signature), data_version=_version(report.guids))
 
@@ -83,7 +88,9 @@ def _tasks(project: Project) -> dg.AssetsDefinition:
         batch = context.partition_key
         with as_failures(batch), aperturedb.connect() as db, label_studio.connect() as ls:
             links = media_links.links()
-            report = publish_tasks(db, ls, project, batch=batch, links=links, progress=context.log.info)
+            report = publish_tasks(
+                db, ls, project, batch=batch, links=links, run_id=context.run.run_id, progress=context.log.info
+            )
         return dg.MaterializeResult(metadata=metadata.of_publish(report), data_version=_version(report.task_guids))
 
     return tasks

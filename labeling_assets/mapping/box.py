@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from labeling_assets.mapping.kind import Kind, Part, Role
+from labeling_assets.mapping.kind import Context, Kind, Part, Role
 from labeling_assets.mapping.picture import Picture
 from labeling_assets.mapping.pixel_polygon import pixel_polygon
-from labeling_assets.mapping.region import PropertyValue
+from labeling_assets.mapping.region import PropertyValue, Region
 from labeling_assets.mapping.value import Point, Value, finite_number
 
 
@@ -53,7 +53,7 @@ def _cos_sin(degrees: float) -> tuple[float, float]:
     return math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
 
 
-def _read(value: Value, picture: Picture | None) -> Part:
+def _read(value: Value, context: Context) -> Part:
     box = Box(
         x=value.percent("x"),
         y=value.percent("y"),
@@ -61,7 +61,7 @@ def _read(value: Value, picture: Picture | None) -> Part:
         height=value.percent("height", lowest=0.0),
         rotation=value.number("rotation", default=0.0),
     )
-    part = _rotated(box, picture) if box.is_rotated else _upright(box, picture)
+    part = (_rotated if box.is_rotated else _upright)(box, context.picture)
     return Part(
         kind=part.kind,
         labels=value.labels(),
@@ -119,4 +119,16 @@ def _outline(properties: Mapping[str, PropertyValue]) -> tuple[Point, ...] | Non
     return box.corners(shown[0] / shown[1]) if shown[0] and shown[1] else None
 
 
-KIND = Kind(Role.FORM, _read, _outline)
+def _write(region: Region) -> dict[str, object]:
+    return {name: region.properties[f"LS_{name}"] for name in ("x", "y", "width", "height", "rotation")}
+
+
+KIND = Kind(
+    Role.FORM,
+    _read,
+    _outline,
+    _write,
+    tags=("Rectangle", "RectangleLabels"),
+    becomes="BoundingBox; a rotated one a Polygon of its corners, with a derived BoundingBox around it",
+    properties=("LS_x", "LS_y", "LS_width", "LS_height", "LS_rotation"),
+)

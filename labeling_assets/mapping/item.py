@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from labeling_assets.mapping.kind import Part, Role
+from labeling_assets.mapping.kind import Context, Part, Role
 from labeling_assets.mapping.kinds import kind_of
 from labeling_assets.mapping.medium import Medium
 from labeling_assets.mapping.picture import Picture, Placement, placement
@@ -45,8 +45,8 @@ def read_item(given: object, medium: Medium, *, position: int, path: str) -> Ite
     result_type = envelope.text("type")
     role = kind_of(result_type).role
     place = placement(given, medium) if role is Role.FORM else Placement(None)
-    value, part = _read_value(given.get("value"), result_type, f"{path}.value", place.picture)
-    part, role = _judged(part, role, value, place)
+    value, part = _read_value(given.get("value"), f"{path}.value", Context(place.picture, medium, given), result_type)
+    part, role = _judged(part, part.role or role, value, place)
     return Item(
         position=position,
         path=path,
@@ -66,10 +66,10 @@ def read_item(given: object, medium: Medium, *, position: int, path: str) -> Ite
     )
 
 
-def _read_value(fields: object, result_type: str, path: str, picture: Picture | None) -> tuple[Value, Part]:
+def _read_value(fields: object, path: str, context: Context, result_type: str) -> tuple[Value, Part]:
     if isinstance(fields, Mapping):
         value = Value(fields, result_type, path)
-        return value, kind_of(result_type).read(value, picture)
+        return value, kind_of(result_type).read(value, context)
     return Value({}, result_type, path, [f"expected an object @ {path}"]), Part("raw")
 
 

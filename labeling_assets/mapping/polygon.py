@@ -4,10 +4,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from labeling_assets.mapping.kind import Kind, Part, Role
-from labeling_assets.mapping.picture import Picture
+from labeling_assets.mapping.kind import Context, Kind, Part, Role
 from labeling_assets.mapping.pixel_polygon import pixel_polygon
-from labeling_assets.mapping.region import PropertyValue
+from labeling_assets.mapping.region import PropertyValue, Region
 from labeling_assets.mapping.value import Point, Value
 
 
@@ -19,7 +18,8 @@ class Polygon:
     closed: bool
 
 
-def _read(value: Value, picture: Picture | None) -> Part:
+def _read(value: Value, context: Context) -> Part:
+    picture = context.picture
     polygon = Polygon(value.points("points"), value.flag("closed", default=True))
     properties: dict[str, PropertyValue] = {
         "LS_points": json.dumps(polygon.points),
@@ -41,4 +41,16 @@ def _outline(properties: Mapping[str, PropertyValue]) -> tuple[Point, ...] | Non
     return tuple((x, y) for x, y in json.loads(points)) if isinstance(points, str) else None
 
 
-KIND = Kind(Role.FORM, _read, _outline)
+def _write(region: Region) -> dict[str, object]:
+    return {"points": json.loads(str(region.properties["LS_points"])), "closed": region.properties["LS_closed"]}
+
+
+KIND = Kind(
+    Role.FORM,
+    _read,
+    _outline,
+    _write,
+    tags=("Polygon", "PolygonLabels"),
+    becomes="Polygon with a derived BoundingBox; an open line only the BoundingBox",
+    properties=("LS_points", "LS_closed"),
+)

@@ -36,13 +36,15 @@ class Shape:
 
 
 def shapes_of(regions: Iterable[Region]) -> list[Shape]:
-    """What ApertureDB holds of the regions: the native form, else the derived box, dashed; others have no shape."""
+    """What ApertureDB holds of the regions: the native form, else what was derived, dashed; others have no shape."""
     shapes = []
     for region in regions:
-        form = region.native or region.derived_box
-        if form is not None:
-            label = region.labels[0] if region.labels else ""
-            shapes.append(Shape(_points(form), label, dashed=region.native is None))
+        label = region.labels[0] if region.labels else ""
+        if isinstance(region.native, PixelBox | PixelPolygon):
+            shapes.append(Shape(_points(region.native), label))
+            continue
+        derived = region.derived_polygon or ((region.derived_box,) if region.derived_box else ())
+        shapes += [Shape(_points(form), label, dashed=True) for form in derived]
     return shapes
 
 

@@ -36,7 +36,13 @@ def next_claim(db: ApertureDB, project: Project) -> str:
 
 
 def claim_media(
-    db: ApertureDB, project: Project, *, batch: str, limit: int = 5000, progress: Progress = lambda _: None
+    db: ApertureDB,
+    project: Project,
+    *,
+    batch: str,
+    limit: int = 5000,
+    run_id: str = "",
+    progress: Progress = lambda _: None,
 ) -> IngestReport:
     """Claim up to `limit` media that match the project's query into a batch.
 
@@ -49,7 +55,7 @@ def claim_media(
     report = IngestReport(batch)
     condition = equal(names.KEY, batch)
     db.one("AddEntity", {"class": names.BATCH, "properties": {names.KEY: batch}, "if_not_found": condition})
-    claimer = _Claimer(db, project, batch, report)
+    claimer = _Claimer(db, project, batch, report, run_id=run_id)
     for kind in _kinds(project):
         for page in _pages(db, project, kind):
             claimer.claim(kind, page)
@@ -100,8 +106,9 @@ def _pages(db: ApertureDB, project: Project, kind: str) -> Iterator[list[Object]
 
 
 class _Claimer:
-    def __init__(self, db: ApertureDB, project: Project, batch: str, report: IngestReport) -> None:
+    def __init__(self, db: ApertureDB, project: Project, batch: str, report: IngestReport, *, run_id: str) -> None:
         self._db, self._project, self._batch, self._report = db, project, batch, report
+        self._run = {"LS_run_id": run_id} if run_id else {}
 
     def claim(self, kind: str, page: Sequence[Object]) -> None:
         query = Query()
@@ -152,7 +159,7 @@ class _Claimer:
         properties[self._project.state] = "new" if wanted else "withdrawn"
         reference = self._update(query, kind, unique, properties)
         key = f"{self._batch}|{guid}|{unique}"
-        query.connect(names.BATCH_MEDIA, key, source=source, destination=reference, LS_batch=self._batch)
+        query.connect(names.BATCH_MEDIA, key, source=source, destination=reference, LS_batch=self._batch, **self._run)
         self._report.known += 1
         self._report.media_types[facts.media_type] = self._report.media_types.get(facts.media_type, 0) + 1
 

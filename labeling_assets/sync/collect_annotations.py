@@ -249,6 +249,7 @@ class _Collector:
             created_at=format_time(parse_time(task.raw["created_at"])),
             batch=self._batch,
             medium=task.medium,
+            run_id=self._run_id,
         )
         return TaskContext(
             record=self._record,

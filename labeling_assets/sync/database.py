@@ -7,21 +7,32 @@ from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import DataError
 
+_OF_REGIONS: Final = (names.LS_GUID, "LS_annotation_guid", "LS_label", "LS_batch", "LS_media_guid", "LS_run_id")
 _ENTITIES: Final[dict[str, tuple[str, ...]]] = {
-    names.IMAGE: (names.GUID, "LS_sha256"),
-    names.VIDEO: (names.GUID, "LS_sha256"),
-    names.BLOB: (names.GUID, "LS_sha256", names.LS_GUID),
+    names.IMAGE: (names.GUID, "LS_sha256", "LS_run_id"),
+    names.VIDEO: (names.GUID, "LS_sha256", "LS_run_id"),
+    names.BLOB: (names.GUID, "LS_sha256", "LS_run_id", names.LS_GUID),
     names.BATCH: (names.KEY,),
     names.INSTANCE: ("LS_url",),
     names.PROJECT: (names.KEY, names.SLUG),
     names.CONFIG: ("LS_hash",),
-    names.TASK: (names.LS_GUID, "LS_project", "LS_batch", "LS_state", "LS_task_id"),
-    names.ANNOTATION: (names.LS_GUID, "LS_project", "LS_batch", "LS_updated_at", "LS_task_id", "LS_media_guid"),
-    names.REVISION: (names.LS_GUID,),
-    names.REGION: (names.LS_GUID, "LS_annotation_guid", "LS_label", "LS_batch", "LS_media_guid"),
-    names.BOUNDING_BOX: (names.LS_GUID, "LS_annotation_guid", "LS_label", "LS_batch", "LS_media_guid"),
-    names.POLYGON: (names.LS_GUID, "LS_annotation_guid", "LS_label", "LS_batch", "LS_media_guid"),
-    names.LABEL: (names.KEY,),
+    names.TASK: (names.LS_GUID, "LS_project", "LS_batch", "LS_state", "LS_task_id", "LS_media_guid", "LS_run_id"),
+    names.ANNOTATION: (
+        names.LS_GUID,
+        "LS_project",
+        "LS_batch",
+        "LS_updated_at",
+        "LS_task_id",
+        "LS_media_guid",
+        "LS_annotator",
+        "LS_run_id",
+        "LS_deleted_run_id",
+    ),
+    names.REVISION: (names.LS_GUID, "LS_annotation_guid", "LS_run_id", "LS_deleted_run_id"),
+    names.REGION: _OF_REGIONS,
+    names.BOUNDING_BOX: _OF_REGIONS,
+    names.POLYGON: _OF_REGIONS,
+    names.LABEL: (names.KEY, "LS_label"),
     names.SYNC: (names.KEY,),
 }
 _CONNECTIONS: Final = (
@@ -74,7 +85,7 @@ def _missing_indexes(existing: dict[str, Any], states: tuple[str, ...]) -> list[
     wanted = [("entity", cls, prop) for cls, props in _ENTITIES.items() for prop in props]
     wanted += [("entity", cls, state) for cls in (names.IMAGE, names.VIDEO, names.BLOB) for state in states]
     wanted += [("connection", cls, names.KEY) for cls in _CONNECTIONS]
-    wanted.append(("connection", names.BATCH_MEDIA, "LS_batch"))
+    wanted += [("connection", names.BATCH_MEDIA, prop) for prop in ("LS_batch", "LS_run_id")]
     return [entry for entry in wanted if entry[2] not in (existing.get(entry[0]) or {}).get(entry[1], {})]
 
 

@@ -22,6 +22,7 @@ def import_batch(
     *,
     projects: Sequence[Project],
     settings: Settings,
+    run_id: str = "",
     progress: Progress = lambda _: None,
 ) -> tuple[IngestReport, str]:
     """Import a batch and return the report and the signature of its folder, which is empty for other sources.
@@ -36,12 +37,14 @@ def import_batch(
         signature = batch_signature(source)
         limit = int(settings.media_size_limit_mb * 1e6)
         rows = read_rows(source)
-        report = ingest_media(db, rows, batch=batch, projects=projects, size_limit_bytes=limit, progress=progress)
+        report = ingest_media(
+            db, rows, batch=batch, projects=projects, size_limit_bytes=limit, run_id=run_id, progress=progress
+        )
         return report, signature
     slug = claimed_by(batch)
     for project in projects:
         if project.slug == slug and project.query:
-            return claim_media(db, project, batch=batch, progress=progress), ""
+            return claim_media(db, project, batch=batch, run_id=run_id, progress=progress), ""
     return _present(db, batch, settings), ""
 
 

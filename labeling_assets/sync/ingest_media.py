@@ -34,6 +34,7 @@ def ingest_media(
     batch: str,
     projects: Sequence[Project],
     size_limit_bytes: int = 200_000_000,
+    run_id: str = "",
     progress: Progress = lambda _: None,
 ) -> IngestReport:
     """Put the media of `rows` into ApertureDB. Running it again changes nothing.
@@ -53,7 +54,7 @@ def ingest_media(
     report = IngestReport(batch, rows=len(rows))
     rules = BatchRules.of(concerned, batch)
     _refuse_unused_guids(rows, rules, batch)
-    writer = _Writer(db, batch, concerned, rules, report)
+    writer = _Writer(db, batch, concerned, rules, report, run_id=run_id)
     with httpx.Client(timeout=60, follow_redirects=True) as http:
         reader = MediaReader(http, size_limit_bytes, rules, report)
         for chunk in _chunked(reader.read(rows)):
@@ -116,13 +117,21 @@ class _Writer:
     """Writes chunks of media, one query a chunk; a refused chunk is split until the refused row is alone."""
 
     def __init__(
-        self, db: ApertureDB, batch: str, projects: Sequence[Project], rules: BatchRules, report: IngestReport
+        self,
+        db: ApertureDB,
+        batch: str,
+        projects: Sequence[Project],
+        rules: BatchRules,
+        report: IngestReport,
+        *,
+        run_id: str,
     ) -> None:
         self._db = db
         self._batch = batch
         self._projects = projects
         self._rules = rules
         self._report = report
+        self._run = {"LS_run_id": run_id} if run_id else {}
         self._foreign: dict[str, str] = {}  # guid -> sha256 of media that somebody else stored under it
         condition = equal(names.KEY, batch)
         if not db.count("FindEntity", condition, class_name=names.BATCH):
@@ -187,6 +196,7 @@ class _Writer:
                 LS_batch=self._batch,
                 LS_row=medium.row.number,
                 LS_source_uri=medium.row.source,
+                **self._run,
             )
         created = set()
         if places:
@@ -253,6 +263,7 @@ class _Writer:
             "LS_size_bytes": len(medium.data),
             "LS_source_uri": medium.row.source,
             "LS_imported_at": {"_date": datetime.now(UTC).isoformat()},
+            **self._run,
         }
         if facts.width is not None:
             values |= {"LS_width": facts.width, "LS_height": facts.height, "LS_orientation": facts.orientation}

@@ -37,6 +37,7 @@ def publish_tasks(
     *,
     batch: str,
     links: MediaLinks,
+    run_id: str = "",
     progress: Progress = lambda _: None,
     settle_s: float = 600.0,
     sleep: Callable[[float], None] = time.sleep,
@@ -62,7 +63,16 @@ def publish_tasks(
         record = ensure_project(db, ls, project)
         report.project_id, report.project_url = record.project_id, record.url
         publisher = _Publisher(
-            db, ls, record, report, held=held, batch=batch, state=project.state, settle_s=settle_s, sleep=sleep
+            db,
+            ls,
+            record,
+            report,
+            held=held,
+            batch=batch,
+            run_id=run_id,
+            state=project.state,
+            settle_s=settle_s,
+            sleep=sleep,
         )
         pending = _pending(db, project, batch, data, report)
         for start in range(0, len(pending), _CHUNK):
@@ -129,12 +139,13 @@ class _Publisher:
         *,
         held: Lease,
         batch: str,
+        run_id: str,
         state: str,
         settle_s: float,
         sleep: Callable[[float], None],
     ) -> None:
         self._db, self._ls, self._record, self._report = db, ls, record, report
-        self._held, self._batch, self._state = held, batch, state
+        self._held, self._batch, self._run_id, self._state = held, batch, run_id, state
         self._settle_s, self._sleep = settle_s, sleep
 
     def publish(self, chunk: Sequence[Pending]) -> None:
@@ -213,6 +224,7 @@ class _Publisher:
                 created_at=format_time(row.created_at),
                 batch=row.import_batch or self._batch,
                 medium=medium,
+                run_id=self._run_id,
             )
             query.add(f"Update{medium.kind}", {"ref": source, "properties": {self._state: "open"}})
         self._held.run(self._db, query)

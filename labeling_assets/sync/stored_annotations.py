@@ -108,14 +108,21 @@ def old_versions(db: ApertureDB, guids: Iterable[str]) -> dict[str, Object]:
     """GUID -> what a revision keeps of the version that is about to be replaced."""
     kept = [
         names.LS_GUID,
+        "LS_id",
+        "LS_project",
+        "LS_batch",
+        "LS_task_id",
+        "LS_media_guid",
         "LS_data",
         "LS_content_hash",
+        "LS_config_hash",
         "LS_valid_from",
         "LS_updated_at",
         "LS_annotator",
         "LS_revision",
     ]
     kept += ["LS_was_cancelled", "LS_ground_truth", "LS_lead_time_s", "LS_run_id"]
+    kept += ["LS_deleted_at", "LS_deleted_run_id"]  # of a version that was deleted, and is there again
     found: dict[str, Object] = {}
     for chunk in chunks(guids, 200):
         rows = db.find("FindEntity", one_of(names.LS_GUID, chunk), class_name=names.ANNOTATION, properties=kept)

@@ -22,7 +22,15 @@ def find_project(query: Query, record: ProjectRecord) -> int:
 
 
 def add_task(
-    query: Query, record: ProjectRecord, *, project: int, task_id: int, created_at: str, batch: str, medium: Medium
+    query: Query,
+    record: ProjectRecord,
+    *,
+    project: int,
+    task_id: int,
+    created_at: str,
+    batch: str,
+    medium: Medium,
+    run_id: str = "",
 ) -> tuple[int, int]:
     """Add a task that ApertureDB may know already; returns references to the task and to its medium.
 
@@ -34,10 +42,11 @@ def add_task(
         created_at: As Label Studio writes it, with microseconds.
         batch: The import batch.
         medium: What the task shows.
+        run_id: The run that writes this; a task that is known keeps the one that wrote it first.
     """
     guid = task_guid(record, task_id, created_at)
     task, source = query.reference(), query.reference()
-    properties = {
+    properties: dict[str, str | int] = {
         names.LS_GUID: guid,
         "LS_project": record.slug,
         "LS_instance": record.instance,
@@ -49,6 +58,8 @@ def add_task(
         "LS_state": "open",
         "LS_config_hash": record.config_hash,
     }
+    if run_id:
+        properties["LS_run_id"] = run_id
     condition = equal(names.LS_GUID, guid)
     query.add("AddEntity", {"_ref": task, "class": names.TASK, "properties": properties, "if_not_found": condition})
     shown = equal(names.GUID, medium.guid)

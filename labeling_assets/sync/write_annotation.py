@@ -224,7 +224,8 @@ class AnnotationWriter:
     def _region(self, task: TaskContext, region: Region, shared: dict[str, Any], guid: str, annotation: int) -> int:
         key = labels_guid("region", guid, region.region_id)
         properties = {**shared, **region.as_properties(), names.LS_GUID: key, "LS_derived": False}
-        reference = self._form(region.native, task, region.labels, properties)
+        native = region.native if isinstance(region.native, PixelBox | PixelPolygon) else None
+        reference = self._form(native, task, region.labels, properties)
         self._attach(reference, key, annotation)
         if not isinstance(region.native, PixelBox | PixelPolygon):
             self.query.connect(names.REGION_MEDIA, f"{key}|media", source=reference, destination=task.medium_reference)

@@ -1,6 +1,5 @@
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,40 +9,9 @@ from hypothesis import strategies as st
 from labeling_assets.mapping.annotation import MappedAnnotation, content_hash, map_annotation
 from labeling_assets.mapping.kinds import KINDS
 from labeling_assets.mapping.medium import Medium
-from labeling_assets.mapping.region import PixelBox, PixelPolygon, Region
+from labeling_assets.mapping.region import PixelBox, PixelPolygon
 
-CASES = Path(__file__).parent.parent / "data" / "mapping"
 IMAGE = Medium("image", width=1000, height=500)
-
-
-def native_as_json(form: PixelBox | PixelPolygon | None) -> dict[str, Any]:
-    """As ApertureDB's AddBoundingBox and AddPolygon take it."""
-    if isinstance(form, PixelBox):
-        return {"rectangle": {"x": form.x, "y": form.y, "width": form.width, "height": form.height}}
-    if isinstance(form, PixelPolygon):
-        return {"polygons": [[list(point) for point in form.points]]}
-    return {}
-
-
-def region_as_json(region: Region) -> dict[str, Any]:
-    derived = native_as_json(region.derived_box)
-    return {
-        "properties": region.as_properties(),
-        **native_as_json(region.native),
-        **({"derived_box": derived["rectangle"]} if derived else {}),
-    }
-
-
-def as_json(mapped: MappedAnnotation) -> dict[str, Any]:
-    relations = [
-        {"from": it.from_id, "to": it.to_id, "direction": it.direction, "labels": list(it.labels)}
-        for it in mapped.relations
-    ]
-    return {
-        "regions": [region_as_json(region) for region in mapped.regions],
-        "relations": relations,
-        "problems": list(mapped.problems),
-    }
 
 
 def box_item(**value: Any) -> dict[str, Any]:
@@ -55,17 +23,6 @@ def box_item(**value: Any) -> dict[str, Any]:
         "to_name": "i",
         "value": {**place, **value},
     }
-
-
-@pytest.mark.parametrize("case", sorted(path.name.split(".")[0] for path in CASES.glob("*.label_studio.json")))
-def test_case(case: str):
-    given = json.loads((CASES / f"{case}.label_studio.json").read_text())
-    expected = json.loads((CASES / f"{case}.aperturedb.json").read_text())
-    assert as_json(map_annotation(given["result"], Medium(**given["medium"]))) == expected
-
-
-def test_there_are_cases():
-    assert len(list(CASES.glob("*.label_studio.json"))) >= 20
 
 
 percent = st.floats(-20, 120)

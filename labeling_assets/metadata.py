@@ -48,6 +48,7 @@ def of_ingest(report: IngestReport, signature: str) -> Metadata:
         "media types": report.media_types,
         **_notes("failed rows", report.failed),
         **_notes("duplicate rows", report.duplicates),
+        **_notes("rows with warnings", report.warnings),
         "inbox_signature": signature,
     }
 

@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from labeling_assets.clients.constraints import Condition, all_of, compare
 from labeling_assets.errors import ConfigurationError
 
-MediaType = Literal["image", "video", "audio", "text", "other"]
+MediaType = Literal["image", "video", "audio", "text", "html", "pdf", "csv", "json", "other"]
+# Texts of a special form: a project that takes texts takes them as well.
+_TEXTS: Final = ("html", "csv", "json")
 _SLUG: Final = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 _CLAIM: Final = re.compile(r"claim-(?P<slug>[a-z][a-z0-9_]*)-\d{4,}\Z")
 _OPERATORS: Final = ("==", "!=", "<", "<=", ">", ">=", "in", "not in")
@@ -36,7 +38,11 @@ class Project(BaseModel):
     slug: str = Field(description="The folder's name; prefix of its assets in Dagster.")
     title: str = Field(min_length=1, max_length=50, description="Title of the project in Label Studio.")
     folder: Path = Field(description="The folder.")
-    media_types: tuple[MediaType, ...] = Field(("image",), description="Media of these types become tasks.")
+    media_types: tuple[MediaType, ...] = Field(
+        ("image",),
+        description="Media of these types become tasks: image, video, audio, text (every text: also html, csv, json), "
+        "html, pdf, csv (tables, time series), json, other.",
+    )
     batches: tuple[str, ...] = Field(("*",), description="Shell patterns of the batches that are the project's.")
     query: tuple[tuple[str, str, Any], ...] = Field(
         (),
@@ -44,7 +50,9 @@ class Project(BaseModel):
     )
     data: dict[str, str] = Field(
         default_factory=dict,
-        description="Variable of the label configuration -> link, text, or column:<name> of the manifest.",
+        description="Variable of the label configuration -> link (to the medium), text (its characters), html (a page "
+        "that shows it), items (a list in JSON), rows or series (of CSV or JSON), or column:<name> of the manifest. "
+        "What is left out follows from the tag.",
     )
     guid: str = Field("content", description="Where GUIDs come from: content, minted, property, column:<name>.")
     columns: dict[str, Literal["text", "number", "boolean"]] = Field(
@@ -87,6 +95,11 @@ class Project(BaseModel):
     def state(self) -> str:
         """The property of a medium that says how far it is in this project."""
         return f"LS_state_{self.slug}"
+
+    @property
+    def taken_types(self) -> tuple[str, ...]:
+        """The types of media that become tasks; with text also those of its special forms."""
+        return tuple(dict.fromkeys((*self.media_types, *(_TEXTS if "text" in self.media_types else ()))))
 
     def wants(self, batch: str) -> bool:
         """Whether a batch is this project's; a claimed one is that of the project that claimed it, and of no other."""

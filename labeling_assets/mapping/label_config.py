@@ -27,7 +27,6 @@ _VALUE_TYPES: Final = {
     "text": "text",
     "hypertext": "text",
     "paragraphs": "json",
-    "timeseries": "json",
     "table": "json",
     "list": "json",
     "chat": "json",
@@ -152,7 +151,7 @@ class LabelConfig:
         labels for the same object count.
         """
         return tuple(
-            UnknownLabel(label, from_name, _nearest(label, known))
+            UnknownLabel(label, from_name, nearest_name(label, known))
             for from_name, used in region.vocabulary.items()
             if (known := self._known(from_name, region.to_name)) is not None
             for label in used
@@ -178,8 +177,8 @@ class LabelConfig:
         return frozenset(name for it in givers for label in it.labels for name in label.spellings)
 
 
-def _nearest(label: str, known: Iterable[str]) -> str | None:
-    """Without regard to case, which is what people get wrong first."""
+def nearest_name(label: str, known: Iterable[str]) -> str | None:
+    """The name most like `label`, without regard to case, which is what people get wrong first; None if none is."""
     folded = {name.casefold(): name for name in sorted(known)}
     matches = difflib.get_close_matches(label.casefold(), folded, n=1)
     return folded[matches[0]] if matches else None
@@ -260,7 +259,7 @@ def _check_targets(nodes: Sequence[Node]) -> None:
         for target in _to_names(node):
             if target in names:
                 continue
-            nearest = _nearest(target, names)
+            nearest = nearest_name(target, names)
             hint = f"did you mean {nearest!r}?" if nearest else f"the names are {', '.join(names)}."
             raise ConfigurationError(
                 f"The label configuration has {node} with toName={target!r}, but no tag of that name: {hint}"

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from labeling_assets import names
@@ -55,7 +56,7 @@ def claim_media(
     report = IngestReport(batch)
     condition = equal(names.KEY, batch)
     db.one("AddEntity", {"class": names.BATCH, "properties": {names.KEY: batch}, "if_not_found": condition})
-    claimer = _Claimer(db, project, batch, report, run_id=run_id)
+    claimer = Claimer(db, project, batch, report, run_id=run_id)
     for kind in _kinds(project):
         for page in _pages(db, project, kind):
             claimer.claim(kind, page)
@@ -105,12 +106,26 @@ def _pages(db: ApertureDB, project: Project, kind: str) -> Iterator[list[Object]
         yield page
 
 
-class _Claimer:
-    def __init__(self, db: ApertureDB, project: Project, batch: str, report: IngestReport, *, run_id: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a medium becomes: the properties to write, and what its bytes are. A duplicate has the GUID of the first."""
+
+    guid: str
+    media_type: str
+    properties: dict[str, Any]
+    facts: dict[str, Any]
+    duplicate: bool = False
+
+
+class Claimer:
+    """Turns media that somebody put into ApertureDB into media of a project and batch, and counts in `report`."""
+
+    def __init__(self, db: ApertureDB, project: Project, batch: str, report: IngestReport, *, run_id: str = "") -> None:
         self._db, self._project, self._batch, self._report = db, project, batch, report
         self._run = {"LS_run_id": run_id} if run_id else {}
 
     def claim(self, kind: str, page: Sequence[Object]) -> None:
+        """Claim these media, in one query."""
         query = Query()
         source = query.reference()
         condition = equal(names.KEY, self._batch)
@@ -133,35 +148,46 @@ class _Claimer:
             raise InputError("its bytes cannot be read: ApertureDB no longer has it.")
         return blobs[0]
 
+    def examine(self, kind: str, found: Object, taken: dict[str, str]) -> Claim:
+        """What a medium is to become; writes nothing. `taken` has GUID and SHA-256 of those examined before it.
+
+        Raises:
+            InputError: its bytes cannot be read, or its GUID cannot be one.
+        """
+        unique = str(found["_uniqueid"])
+        data = self._bytes(kind, unique)
+        facts = media_facts(data, f"{kind} {unique}")
+        sha256 = sha256_of(data)
+        guid = self._guid(found, sha256)
+        first = taken.get(guid) or taken.get(sha256) or self._held(guid, sha256, unique)
+        known: dict[str, Any] = {"LS_sha256": sha256, "LS_size_bytes": len(data), **facts.properties()}
+        if first is not None:
+            return Claim(first, facts.media_type, {"LS_duplicate_of": first}, known, duplicate=True)
+        taken[guid] = taken[sha256] = guid
+        if facts.warning:
+            self._report.warnings.append(Note(f"{kind} {unique}", facts.warning))
+        return Claim(guid, facts.media_type, {names.GUID: guid, ROLE: "media", **known}, known)
+
     def _claim_one(self, query: Query, source: int, kind: str, found: Object, taken: dict[str, str]) -> None:
         unique = str(found["_uniqueid"])
         try:
-            data = self._bytes(kind, unique)
-            facts = media_facts(data, f"{kind} {unique}")
-            sha256 = sha256_of(data)
-            guid = self._guid(found, sha256)
+            claim = self.examine(kind, found, taken)
         except InputError as error:
             self._report.failed.append(Note(f"{kind} {unique}", str(error)))
             self._update(query, kind, unique, {self._project.state: "withdrawn"})
             return
-        first = taken.get(guid) or taken.get(sha256) or self._held(guid, sha256, unique)
-        if first is not None:
-            self._report.duplicates.append(Note(f"{kind} {unique}", f"same GUID or bytes as medium {first}; no task"))
-            marks = {self._project.state: "withdrawn", "LS_duplicate_of": first}
-            self._update(query, kind, unique, marks)
+        if claim.duplicate:
+            text = f"same GUID or bytes as medium {claim.guid}; no task"
+            self._report.duplicates.append(Note(f"{kind} {unique}", text))
+            self._update(query, kind, unique, {self._project.state: "withdrawn", **claim.properties})
             return
-        taken[guid] = taken[sha256] = guid
-        properties: dict[str, Any] = {names.GUID: guid, "LS_sha256": sha256, "LS_media_type": facts.media_type}
-        properties |= {ROLE: "media", "LS_mime_type": facts.mime_type, "LS_size_bytes": len(data)}
-        if facts.width is not None:
-            properties |= {"LS_width": facts.width, "LS_height": facts.height, "LS_orientation": facts.orientation}
-        wanted = facts.media_type in self._project.media_types
-        properties[self._project.state] = "new" if wanted else "withdrawn"
-        reference = self._update(query, kind, unique, properties)
-        key = f"{self._batch}|{guid}|{unique}"
+        wanted = claim.media_type in self._project.taken_types
+        state = "new" if wanted else "withdrawn"
+        reference = self._update(query, kind, unique, {**claim.properties, self._project.state: state})
+        key = f"{self._batch}|{claim.guid}|{unique}"
         query.connect(names.BATCH_MEDIA, key, source=source, destination=reference, LS_batch=self._batch, **self._run)
         self._report.known += 1
-        self._report.media_types[facts.media_type] = self._report.media_types.get(facts.media_type, 0) + 1
+        self._report.media_types[claim.media_type] = self._report.media_types.get(claim.media_type, 0) + 1
 
     def _guid(self, found: Object, sha256: str) -> str:
         held = found.get(names.GUID)

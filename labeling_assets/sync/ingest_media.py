@@ -245,7 +245,7 @@ class _Writer:
 
     def _completed(self, medium: PreparedMedium) -> dict[str, Any]:
         """The metadata and marks that a known medium is given where it lacks them; what it has stays."""
-        marks = {p.state: "new" for p in self._projects if medium.facts.media_type in p.media_types}
+        marks = {p.state: "new" for p in self._projects if medium.facts.media_type in p.taken_types}
         return {**medium.columns, **marks}
 
     def _lacking(self, medium: PreparedMedium, held: Medium) -> dict[str, Any]:
@@ -254,20 +254,15 @@ class _Writer:
         return {key: value for key, value in values.items() if held.properties.get(key) is None}
 
     def _properties(self, medium: PreparedMedium) -> dict[str, Any]:
-        facts = medium.facts
         values: dict[str, Any] = {
             ROLE: "media",
-            "LS_media_type": facts.media_type,
-            "LS_mime_type": facts.mime_type,
             "LS_sha256": medium.sha256,
             "LS_size_bytes": len(medium.data),
             "LS_source_uri": medium.row.source,
             "LS_imported_at": {"_date": datetime.now(UTC).isoformat()},
             **self._run,
         }
-        if facts.width is not None:
-            values |= {"LS_width": facts.width, "LS_height": facts.height, "LS_orientation": facts.orientation}
-        return values | self._completed(medium)
+        return values | medium.facts.properties() | self._completed(medium)
 
     def _count(self, chunk: Sequence[PreparedMedium], created: set[int], added: Mapping[int, PreparedMedium]) -> None:
         self._report.created += len(created)

@@ -20,6 +20,10 @@ FACTS: Final = (
     "LS_width",
     "LS_height",
     "LS_orientation",
+    "LS_fps",
+    "LS_frame_count",
+    "LS_duration_s",
+    "LS_channels",
 )
 _PAGE: Final = 2000
 

@@ -106,7 +106,7 @@ def _pending(db: ApertureDB, project: Project, batch: str, data: TaskData, repor
     """Media of the batch that have no task in this project, each with the data of its task."""
     pending: list[Pending] = []
     for medium in media_of_batch(db, batch, properties=needed_properties(data, project.state)):
-        if medium.properties.get("LS_media_type") not in project.media_types:
+        if medium.properties.get("LS_media_type") not in project.taken_types:
             continue
         report.media += 1
         if medium.properties.get("LS_duplicate_of"):

@@ -15,7 +15,8 @@ from labeling_assets.errors import ConfigurationError, InputError, TransientErro
 from labeling_assets.identity import checked_guid, content_guid, sha256_of
 from labeling_assets.projects import Project
 from labeling_assets.sync.batch_rows import Row, shown_url
-from labeling_assets.sync.media_facts import MediaFacts, media_facts
+from labeling_assets.sync.facts import MediaFacts
+from labeling_assets.sync.media_facts import media_facts
 from labeling_assets.sync.report import IngestReport, Note
 
 Cell = str | float | bool
@@ -159,6 +160,8 @@ class MediaReader:
         if self._guids.setdefault(guid, sha256) != sha256:
             raise InputError(f"its GUID {guid!r} stands in an earlier row with other bytes: make the GUIDs unique.")
         prepared = PreparedMedium(row, data, facts, sha256, guid, self._columns(row))
+        if facts.warning:
+            self._report.warnings.append(Note(row.subject, facts.warning))
         self._first[sha256] = replace(prepared, data=b"")
         return prepared
 

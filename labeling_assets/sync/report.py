@@ -18,7 +18,8 @@ class Note:
 class IngestReport:
     """What handing in a batch did. `created`, `known` and `failed` add up to the distinct rows.
 
-    `guids` are those of the whole batch, also from earlier runs; `bytes_stored` counts new media only.
+    `guids` are those of the whole batch, also from earlier runs; `bytes_stored` counts new media only. `warnings`
+    are about media that were taken all the same, such as a video that browsers do not play.
     """
 
     batch: str
@@ -29,6 +30,7 @@ class IngestReport:
     seconds: float = 0.0
     media_types: dict[str, int] = field(default_factory=dict)
     duplicates: list[Note] = field(default_factory=list)
+    warnings: list[Note] = field(default_factory=list)
     failed: list[Note] = field(default_factory=list)
     guids: list[str] = field(default_factory=list)
 

@@ -13,14 +13,16 @@ from labeling_assets.clients.query import Query
 from labeling_assets.errors import ConfigurationError, DataError, InputError, TransientError
 from labeling_assets.identity import content_guid, sha256_of
 from labeling_assets.local_aperturedb.server import LocalServer
+from labeling_assets.mapping.medium import Medium as MappedMedium
 from labeling_assets.sync.batch_rows import read_rows
+from labeling_assets.sync.collect_annotations import picture_of as medium_of
 from labeling_assets.sync.ingest_media import ingest_media
 from labeling_assets.sync.media_store import media_of_batch
 from labeling_assets.sync.report import IngestReport
+from labeling_assets_tests.sync.recordings import film, pdf, sound, turned
 from labeling_assets_tests.sync.served_files import served
 from labeling_assets_tests.sync.world import Stock, picture, pictures, write_files, write_project
 
-WAV = b"RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x44\xac\x00\x00\x88\x58\x01\x00\x02\x00\x10\x00"
 FIRST = content_guid(sha256_of(picture(0)))
 
 
@@ -91,12 +93,49 @@ def test_many_media_take_several_queries(stock: Stock):
 
 def test_types_are_told_apart(stock: Stock, tiny_video: bytes):
     report = stock.hand_in(
-        {"a.png": picture(), "a.wav": WAV, "a.txt": "grüße", "a.mp4": tiny_video, "a.bin": b"\x00\x01"}
+        {"a.png": picture(), "a.wav": sound(), "a.txt": "grüße", "a.mp4": tiny_video, "a.bin": b"\x00\x01"}
     )
     assert report.media_types == {"image": 1, "audio": 1, "text": 1, "video": 1, "other": 1}
     stored = {row["LS_source_uri"]: row["LS_media_type"] for row in stock.media("LS_media_type", command="FindBlob")}
     assert stored == {"a.wav": "audio", "a.txt": "text", "a.bin": "other"}
     assert stock.media("LS_mime_type", command="FindVideo")[0]["LS_mime_type"] == "video/mp4"
+
+
+def test_facts_of_a_video_and_of_a_sound_come_back_as_the_mapping_needs_them(stock: Stock):
+    side = turned(film(fps=25, frames=50), (0, 1, -1, 0))
+    stock.hand_in({"a.mp4": side, "a.wav": sound()})
+    sides = {medium.properties["LS_media_type"]: medium_of(medium) for medium in media_of_batch(stock.db, "May")}
+    assert sides["video"] == MappedMedium("video", 48, 64, 6, fps=25.0, frame_count=50, duration_s=2.0)
+    assert sides["audio"] == MappedMedium("audio", duration_s=1.5, channels=2)
+    (video,) = stock.media("LS_codec", "LS_width", "LS_height", command="FindVideo")
+    assert (video["LS_codec"], video["LS_width"], video["LS_height"]) == ("h264", 64, 48)
+    assert stock.media("LS_sample_rate_hz", command="FindBlob")[0]["LS_sample_rate_hz"] == 8000
+
+
+def test_documents_have_types_of_their_own(stock: Stock):
+    files = {"a.pdf": pdf(3), "b.html": "<p>x", "c.csv": "a,b\n1,2\n", "d.json": "[]", "e.txt": "x"}
+    assert stock.hand_in(files).media_types == {"pdf": 1, "html": 1, "csv": 1, "json": 1, "text": 1}
+    found = stock.media("LS_media_type", "LS_pages", command="FindBlob")
+    assert [row["LS_media_type"] for row in found] == ["pdf", "html", "csv", "json", "text"]
+    assert found[0]["LS_pages"] == 3
+
+
+def test_a_project_of_texts_takes_html_csv_and_json_as_well(stock: Stock, tmp_path: Path):
+    stock.project = write_project(tmp_path / "projects" / "cars", yaml="media_types: [text]")
+    stock.hand_in({"a.txt": "x", "b.html": "<p>", "c.csv": "a,b", "d.json": "[]", "e.pdf": pdf(1)})
+    marks = [row["LS_state_cars"] for row in stock.media("LS_state_cars", command="FindBlob")]
+    assert marks == ["new", "new", "new", "new", None]
+
+
+def test_a_video_that_browsers_do_not_play_is_taken_with_a_warning(stock: Stock, tiny_video: bytes):
+    report = stock.hand_in({"a.mp4": tiny_video})
+    (warning,) = report.warnings
+    assert (report.created, warning.subject) == (1, "row 1 (a.mp4)")
+    assert "most browsers do not play it (mpeg4)" in warning.text
+
+
+def test_a_truncated_video_is_named(stock: Stock):
+    assert "(bad.mp4): bad.mp4 cannot be read as a video or sound" in failed(stock, {"bad.mp4": film()[:900]})
 
 
 def test_the_size_of_a_picture_is_that_of_its_bytes(stock: Stock):

@@ -26,7 +26,7 @@ def sync(*, slugs: tuple[str, ...], batches: tuple[str, ...], full: bool, as_jso
     reports = []
     database = ApertureDB(settings.database_key(), dialect=settings.aperturedb_dialect)
     with database as db, LabelStudio(*settings.label_studio()) as ls:
-        for project in _projects(slugs):
+        for project in chosen_projects(slugs):
             reports += sync_project(db, ls, project, batches=batches, full=full)
     if as_json:
         click.echo(json.dumps([asdict(report) for report in reports], indent=2))
@@ -55,7 +55,7 @@ def status(*, slugs: tuple[str, ...], as_json: bool) -> None:
 
     settings = load_settings()
     with ApertureDB(settings.database_key(), dialect=settings.aperturedb_dialect) as db:
-        lines = [asdict(line) for line in project_status(db, _projects(slugs))]
+        lines = [asdict(line) for line in project_status(db, chosen_projects(slugs))]
     if as_json:
         click.echo(json.dumps(lines, indent=2))
     elif lines:
@@ -65,7 +65,8 @@ def status(*, slugs: tuple[str, ...], as_json: bool) -> None:
         click.echo(f"No batches yet. Put a folder of media into {settings.inbox}.")
 
 
-def _projects(slugs: tuple[str, ...]) -> "list[Project]":
+def chosen_projects(slugs: tuple[str, ...]) -> "list[Project]":
+    """The labeling projects of these names, or all if none is given; an unknown name is an error."""
     from labeling_assets.errors import InputError
     from labeling_assets.projects import load_projects
     from labeling_assets.settings import load_settings

@@ -156,7 +156,8 @@ class Claimer:
         """
         unique = str(found["_uniqueid"])
         data = self._bytes(kind, unique)
-        facts = media_facts(data, f"{kind} {unique}")
+        # Not the id alone, whose last number would be read as a suffix: `.123` is a spreadsheet.
+        facts = media_facts(data, f"{kind} {unique} of ApertureDB")
         sha256 = sha256_of(data)
         guid = self._guid(found, sha256)
         first = taken.get(guid) or taken.get(sha256) or self._held(guid, sha256, unique)

@@ -50,6 +50,13 @@ def test_media_that_match_are_claimed(stock: Stock, shop: Project):
     assert [medium.guid for medium in media_of_batch(stock.db, BATCH)] == report.guids
 
 
+def test_the_number_of_an_object_is_no_suffix(stock: Stock, shop: Project):
+    """`Image 7.122.123` ends like a spreadsheet."""
+    for number in range(130):
+        add(stock.db, picture(number))
+    assert claim(stock, shop).media_types == {"image": 130}
+
+
 def test_a_claimed_medium_waits_for_its_task(stock: Stock, shop: Project):
     add(stock.db, picture(0))
     claim(stock, shop)

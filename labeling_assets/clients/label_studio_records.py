@@ -8,6 +8,7 @@ from labeling_assets.clients.label_studio_query import parse_time
 
 Task = dict[str, Any]
 Annotation = dict[str, Any]
+Prediction = dict[str, Any]
 
 _OF_ANNOTATIONS: Final = (
     "result",
@@ -28,6 +29,12 @@ _OF_ANNOTATIONS: Final = (
 # `include` counts for the nested annotations too: with "annotations" alone they have an id and two times. Left out
 # on purpose: `created_ago` and `created_username`, which differ at every reading or with the user's name.
 SYNC_FIELDS: Final = ("id", "updated_at", "created_at", "data", "is_labeled", "annotations", *_OF_ANNOTATIONS)
+# What a push must know of a task before it writes to it: who has worked on it, and what models said of it.
+PUSH_FIELDS: Final = (
+    *("id", "created_at", "data", "annotations", "predictions"),
+    "draft_exists",  # of anybody; `drafts` are those of the token's owner alone
+    *("result", "model_version", "score", "completed_by", "was_cancelled", "ground_truth", "import_id"),
+)
 ROW_FIELDS: Final = ("id", "updated_at", "created_at", "data")
 
 

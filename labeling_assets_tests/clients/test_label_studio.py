@@ -1,6 +1,7 @@
 """The client against a real Label Studio."""
 
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
@@ -50,7 +51,7 @@ def test_version(label_studio: LabelStudio):
 
 def test_whoami_and_users_agree(label_studio: LabelStudio, label_studio_server: LabelStudioServer):
     me = label_studio.whoami()
-    assert label_studio.users() == {me.id: label_studio_server.account.username}
+    assert label_studio.users()[me.id] == label_studio_server.account.username
 
 
 def test_a_legacy_token_works_too(label_studio_server: LabelStudioServer):
@@ -429,3 +430,55 @@ def test_a_skip_is_an_annotation_that_was_cancelled(label_studio: LabelStudio, l
     made = label_studio.create_annotation(task_id, {"result": [], "was_cancelled": True})
     assert label_studio.annotation(made["id"])["was_cancelled"] is True
     assert label_studio.project(project.id).total_annotations_number == 0
+
+
+# Predictions
+
+
+def test_predictions_in_bulk_alone_changed_and_deleted(label_studio: LabelStudio, ls_project: MakeProject):
+    project = ls_project()
+    first, second = label_studio.import_tasks(project.id, new_tasks("g-1", "g-2"))
+    said = {"task": first, "result": [CAR], "model_version": "m1", "score": 0.5}
+    assert label_studio.import_predictions(project.id, []) == 0
+    assert label_studio.import_predictions(project.id, [said, {**said, "task": second}]) == 2
+    alone = label_studio.create_prediction({**said, "model_version": "m2"})
+    label_studio.update_prediction(alone["id"], {"result": [], "score": 0.25})
+    one, two = label_studio.tasks_to_push_to(project.id, ["g-1", "g-2", "g-3"])
+    assert [
+        (it["model_version"], it["score"], it["result"]) for it in sorted(one["predictions"], key=lambda it: it["id"])
+    ] == [
+        ("m1", 0.5, [CAR]),
+        ("m2", 0.25, []),
+    ]
+    label_studio.delete_prediction(two["predictions"][0]["id"])
+    (two,) = label_studio.tasks_to_push_to(project.id, ["g-2"], [in_batch("May")])
+    assert (two["id"], two["predictions"], two["draft_exists"]) == (second, [], False)
+
+
+def test_what_the_server_does_not_like_in_bulk_is_left_out_without_a_word(
+    label_studio: LabelStudio, ls_project: MakeProject
+):
+    project = ls_project()
+    (task,) = label_studio.import_tasks(project.id, new_tasks("g-1"))
+    said = {"task": task, "result": [CAR], "model_version": "m1", "score": 1.5}
+    assert label_studio.import_predictions(project.id, [said]) == 0
+    assert label_studio.create_prediction(said)["score"] == 1.5
+
+
+def test_an_unknown_task_refuses_all_predictions(label_studio: LabelStudio, ls_project: MakeProject):
+    project = ls_project()
+    (task,) = label_studio.import_tasks(project.id, new_tasks("g-1"))
+    said = {"task": task, "result": [CAR], "model_version": "m1", "score": 0.5}
+    with pytest.raises(RefusedError):
+        label_studio.import_predictions(project.id, [said, {**said, "task": task + 10_000}])
+    assert label_studio.tasks_to_push_to(project.id, ["g-1"])[0]["predictions"] == []
+
+
+def test_a_second_annotation_with_the_same_unique_id_is_refused(label_studio: LabelStudio, ls_project: MakeProject):
+    (task,) = label_studio.import_tasks(ls_project().id, new_tasks("g-1"))
+    body = {"result": [CAR], "unique_id": str(uuid.uuid4()), "import_id": 2**52 - 1, "lead_time": 2.5}
+    made = label_studio.create_annotation(task, body)
+    assert (made["import_id"], made["lead_time"], made["ground_truth"]) == (2**52 - 1, 2.5, False)
+    with pytest.raises(RefusedError) as refused:
+        label_studio.create_annotation(task, body)
+    assert refused.value.status == 409

@@ -1,10 +1,10 @@
 """Items with one region id are one region: a form, its labels, and what was said about it."""
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from labeling_assets.mapping.item import Item
+from labeling_assets.mapping.json_text import joined, json_text
 from labeling_assets.mapping.kind import Role
 from labeling_assets.mapping.region import PropertyValue, Region
 
@@ -39,6 +39,7 @@ def merge(region_id: str, items: Sequence[Item]) -> tuple[Region, list[str]]:
         reason=main.part.reason,
         vocabulary=_vocabulary(items),
         positions=tuple(item.position for item in items),
+        parts=tuple(merge(region_id, [item])[0] for item in items) if len(items) > 1 else (),
     )
     return region, problems + _second_forms(main, items)
 
@@ -51,10 +52,7 @@ def _labels(main: Item, items: Sequence[Item]) -> tuple[str, ...]:
 
 
 def _text(items: Sequence[Item]) -> str | None:
-    texts = [text for item in items for text in item.part.texts]
-    if len(texts) > 1:
-        return json.dumps(texts, ensure_ascii=False)
-    return texts[0] if texts else None
+    return joined([text for item in items for text in item.part.texts])
 
 
 def _attached(items: Sequence[Item]) -> tuple[dict[str, PropertyValue], list[str]]:
@@ -72,7 +70,7 @@ def _attached(items: Sequence[Item]) -> tuple[dict[str, PropertyValue], list[str
         if item.part.choices:
             properties.setdefault("LS_choice", item.part.choices[0])
     if values:
-        properties["LS_attributes"] = json.dumps(values, ensure_ascii=False, sort_keys=True)
+        properties["LS_attributes"] = json_text(dict(sorted(values.items())))
     return properties, problems
 
 
@@ -88,7 +86,9 @@ def _vocabulary(items: Sequence[Item]) -> dict[str, tuple[str, ...]]:
 def _second_forms(main: Item, items: Sequence[Item]) -> list[str]:
     """Label Studio repeats the form in every item of a region; another form under the same id is an error."""
     forms = [item for item in items if item.role is Role.FORM and item is not main]
-    others = [item for item in forms if item.part.properties != main.part.properties]
+    others = [
+        item for item in forms if (item.part.properties, item.part.mask) != (main.part.properties, main.part.mask)
+    ]
     return [f"a second form for one region, the first was taken @ {item.path}" for item in others]
 
 

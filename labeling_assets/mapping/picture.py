@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from labeling_assets.mapping.medium import Medium
-from labeling_assets.mapping.region import PixelBox
+from labeling_assets.mapping.region import PixelBox, PropertyValue
 from labeling_assets.mapping.value import Point, finite_number
 
 TURNED: Final = frozenset({5, 6, 7, 8})
+SIZE_NOT_KNOWN: Final = "the size of the picture is not known"
 # EXIF orientation -> where a point of the shown picture is in the stored one, both as fractions of width, height.
 _SHOWN_TO_STORED: Final[Mapping[int, Callable[[float, float], Point]]] = {
     1: lambda x, y: (x, y),
@@ -45,6 +46,8 @@ class Picture:
     def to_stored(self, percents: Sequence[Point]) -> tuple[Point, ...]:
         """Points (x, y), percent of the shown picture, as pixels of the stored bytes; may lie outside."""
         width, height = self.stored_size
+        if self.orientation == 1:
+            return tuple([(x / 100 * width, y / 100 * height) for x, y in percents])
         convert = _SHOWN_TO_STORED[self.orientation]
         fractions = (convert(x / 100, y / 100) for x, y in percents)
         return tuple((x * width, y * height) for x, y in fractions)
@@ -73,9 +76,11 @@ class Picture:
     def drawn_inside(self, pixels: Sequence[Point]) -> tuple[Point, ...] | None:
         """The points, those up to half a pixel outside moved to the border; None if one is farther out."""
         width, height = self.stored_size
-        if any(
-            not (-_BORDER_PX <= x <= width + _BORDER_PX and -_BORDER_PX <= y <= height + _BORDER_PX) for x, y in pixels
-        ):
+        xs, ys = [x for x, _ in pixels], [y for _, y in pixels]
+        beyond = max(-min(xs), -min(ys), max(xs) - width, max(ys) - height)
+        if beyond <= 0:
+            return tuple(pixels)
+        if not beyond <= _BORDER_PX:
             return None
         return tuple((min(max(x, 0.0), width), min(max(y, 0.0), height)) for x, y in pixels)
 
@@ -110,11 +115,17 @@ def placement(item: Mapping[str, object], medium: Medium) -> Placement:
     own = _size(medium.width, medium.height)
     orientation = medium.orientation if medium.orientation in _SHOWN_TO_STORED else 1
     if own is None and shown is None:
-        return Placement(None, "the size of the picture is not known")
+        return Placement(None, SIZE_NOT_KNOWN)
     if own is None or shown is None:
         width, height = own or shown or (0.0, 0.0)
         return Placement(Picture(width, height, orientation))
     return _compared(shown, own, orientation)
+
+
+def shown_properties(picture: Picture) -> dict[str, PropertyValue]:
+    """The picture as the annotator saw it, in pixels; the orientation only if it was turned or mirrored."""
+    size: dict[str, PropertyValue] = {"LS_shown_width": picture.width, "LS_shown_height": picture.height}
+    return size if picture.orientation == 1 else {**size, "LS_shown_orientation": picture.orientation}
 
 
 def _compared(shown: tuple[float, float], own: tuple[float, float], orientation: int) -> Placement:

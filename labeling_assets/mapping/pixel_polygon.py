@@ -25,16 +25,16 @@ def pixel_polygon(pixels: Sequence[Point], picture: Picture) -> PixelPolygon | s
     inside = picture.drawn_inside(pixels)
     if inside is None:
         return "a point is outside the picture"
-    points = tuple(point for index, point in enumerate(inside) if point != inside[index - 1])
+    points = tuple([point for index, point in enumerate(inside) if point != inside[index - 1]])
     if len(points) < 3:
         return "fewer than three different points"
     stored = np.asarray(points, dtype=np.float32)  # as ApertureDB keeps them
-    if shapely.MultiPoint(stored).convex_hull.area < _SMALLEST_AREA:
-        return "zero area"
-    shape = shapely.Polygon(stored)
-    if not shape.is_valid:
-        problem = shapely.is_valid_reason(shape).lower()
+    shape = shapely.polygons(stored)
+    if not shapely.is_valid(shape):
+        if shapely.area(shapely.convex_hull(shape)) < _SMALLEST_AREA:
+            return "zero area"
+        problem = str(shapely.is_valid_reason(shape)).lower()
         return "self-crossing" if "self-intersection" in problem else problem
-    if shape.area < _SMALLEST_AREA:
+    if shapely.area(shape) < _SMALLEST_AREA:
         return "zero area"
     return PixelPolygon(points)

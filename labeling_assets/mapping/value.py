@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeGuard
 
+from labeling_assets.mapping.json_text import storable
+
 # Ten thousand times the picture. What is larger would leave the range in which pixels can be computed.
 LARGEST_PERCENT: Final = 1e6
 # Keys of which every form has at least one: boxes, ranges, lines, masks, tracks.
@@ -17,6 +19,8 @@ Point = tuple[float, float]
 
 def finite_number(value: object) -> float | None:
     """`value` as a float if it is a number as JSON knows it: no bool, no text, no NaN, not infinite."""
+    if type(value) is float:  # nearly every number of a form
+        return value if math.isfinite(value) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -84,9 +88,9 @@ class Value:
         return number
 
     def optional_count(self, name: str) -> int | None:
-        """A whole number from 0, also if written as 1.0."""
+        """A whole number from 0 that a float holds exactly, also if written as 1.0."""
         number = self.optional_number(name)
-        if number is not None and (number < 0 or number != int(number)):
+        if number is not None and (not 0 <= number < 2**53 or number != int(number)):
             self.expected("a whole number from 0", name)
             return None
         return None if number is None else int(number)
@@ -108,7 +112,7 @@ class Value:
         if not isinstance(given, str):
             self.expected("a text", name)
             return ""
-        return given
+        return storable(given)
 
     def texts(self, name: str) -> tuple[str, ...]:
         """A list of texts, possibly empty."""
@@ -119,7 +123,7 @@ class Value:
         for index, item in enumerate(given):
             if not isinstance(item, str):
                 self.expected("a text", f"{name}[{index}]")
-        return tuple(item for item in given if isinstance(item, str))
+        return tuple(storable(item) for item in given if isinstance(item, str))
 
     def points(self, name: str) -> tuple[Point, ...]:
         """A list of [x, y], each of the two a percent."""
@@ -127,13 +131,13 @@ class Value:
         if not is_list(given):
             self.expected("a list of points", name)
             return ()
-        return tuple(self._point(item, f"{name}[{index}]") for index, item in enumerate(given))
+        return tuple(self._point(item, name, index) for index, item in enumerate(given))
 
-    def _point(self, given: object, name: str) -> Point:
+    def _point(self, given: object, name: str, index: int) -> Point:
         x, y = given if is_list(given) and len(given) == 2 else (None, None)
         pair = finite_number(x), finite_number(y)
-        if pair[0] is None or pair[1] is None or max(abs(pair[0]), abs(pair[1])) > LARGEST_PERCENT:
-            self.expected("a point [x, y] of two numbers", name)
+        if pair[0] is None or pair[1] is None or abs(pair[0]) > LARGEST_PERCENT or abs(pair[1]) > LARGEST_PERCENT:
+            self.expected("a point [x, y] of two numbers", f"{name}[{index}]")
             return 0.0, 0.0
         return pair[0], pair[1]
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from labeling_assets.mapping.kind import Context, Part, Role
 from labeling_assets.mapping.kinds import kind_of
 from labeling_assets.mapping.medium import Medium
-from labeling_assets.mapping.picture import Picture, Placement, placement
-from labeling_assets.mapping.region import PropertyValue
+from labeling_assets.mapping.picture import Placement, placement, shown_properties
 from labeling_assets.mapping.value import Value
 
 
@@ -43,8 +42,9 @@ def read_item(given: object, medium: Medium, *, position: int, path: str) -> Ite
         return Item(position, path, None, "", "", "", Role.UNKNOWN_FORM, part, problems=(problem,))
     envelope = Value(given, "", path)
     result_type = envelope.text("type")
-    role = kind_of(result_type).role
-    place = placement(given, medium) if role is Role.FORM else Placement(None)
+    kind = kind_of(result_type)
+    role = kind.role
+    place = placement(given, medium) if role is Role.FORM and kind.on_picture else Placement(None)
     value, part = _read_value(given.get("value"), f"{path}.value", Context(place.picture, medium, given), result_type)
     part, role = _judged(part, part.role or role, value, place)
     return Item(
@@ -79,11 +79,5 @@ def _judged(part: Part, role: Role, value: Value, place: Placement) -> tuple[Par
         return Part("raw", part.labels, reason="; ".join(value.problems)), min(role, Role.UNKNOWN_FORM)
     if role is not Role.FORM:
         return part, role
-    shown = _shown(place.picture) if place.picture else {}
+    shown = shown_properties(place.picture) if place.picture else {}
     return replace(part, properties={**part.properties, **shown}, reason=part.reason or place.reason), role
-
-
-def _shown(picture: Picture) -> dict[str, PropertyValue]:
-    """The picture as the annotator saw it, in pixels; the orientation only if it was turned or mirrored."""
-    size: dict[str, PropertyValue] = {"LS_shown_width": picture.width, "LS_shown_height": picture.height}
-    return size if picture.orientation == 1 else {**size, "LS_shown_orientation": picture.orientation}

@@ -85,7 +85,8 @@ class Kind:
     from what `read` put into the region; None if only the annotation's JSON can give it back.
 
     `tags` are the control tags of Label Studio that give such items, `becomes` says what they are in ApertureDB, and
-    `properties` names the typed properties they add (docs/kinds.md is made from these).
+    `properties` names the typed properties they add (docs/kinds.md is made from these). `on_picture` says that the form
+    has its pixels on a picture; where there is none, the region says why.
     """
 
     role: Role
@@ -95,3 +96,4 @@ class Kind:
     tags: tuple[str, ...] = ()
     becomes: str = ""
     properties: tuple[str, ...] = ()
+    on_picture: bool = True

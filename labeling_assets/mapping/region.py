@@ -1,8 +1,9 @@
 """What a Label Studio annotation becomes: regions and relations, ready to be written to ApertureDB."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from labeling_assets.mapping.json_text import json_text
 
 PropertyValue = str | float | bool | int
 
@@ -107,6 +108,8 @@ class Region:
     """Control name -> every label and choice it gave to this region."""
     positions: tuple[int, ...] = ()
     """Where in `result` the items of this region stand, from 0."""
+    parts: tuple["Region", ...] = ()
+    """Each item as a region of its own, if there are several."""
 
     @property
     def searchable(self) -> tuple[str, ...]:
@@ -123,7 +126,7 @@ class Region:
             "LS_type": self.type,
             "LS_kind": self.kind,
             "LS_label": self.labels[0] if self.labels else None,
-            "LS_labels": json.dumps(self.labels, ensure_ascii=False) if self.labels else None,
+            "LS_labels": json_text(self.labels) if self.labels else None,
             "LS_text": self.text,
             "LS_score": self.score,
             "LS_origin": self.origin,

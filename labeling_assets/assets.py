@@ -52,7 +52,7 @@ def media_asset(projects: Sequence[Project], settings: Settings) -> dg.AssetsDef
                 context.partition_key,
                 projects=projects,
                 settings=settings,
-                run_id=context.run.run_id,
+                run_id=_run_id(context),
                 progress=context.log.info,
             )
         return dg.MaterializeResult(metadata=metadata.of_ingest(report, signature), data_version=_version(report.guids))
@@ -89,7 +89,7 @@ def _tasks(project: Project) -> dg.AssetsDefinition:
         with as_failures(batch), aperturedb.connect() as db, label_studio.connect() as ls:
             links = media_links.links()
             report = publish_tasks(
-                db, ls, project, batch=batch, links=links, run_id=context.run.run_id, progress=context.log.info
+                db, ls, project, batch=batch, links=links, run_id=_run_id(context), progress=context.log.info
             )
         return dg.MaterializeResult(metadata=metadata.of_publish(report), data_version=_version(report.task_guids))
 
@@ -121,7 +121,7 @@ def _annotations(project: Project) -> dg.AssetsDefinition:
         batch, started = context.partition_key, time.time()
         with as_failures(batch), aperturedb.connect() as db, label_studio.connect() as ls:
             report = collect_annotations(
-                db, ls, project, batch=batch, full=config.full, run_id=context.run.run_id, progress=context.log.info
+                db, ls, project, batch=batch, full=config.full, run_id=_run_id(context), progress=context.log.info
             )
             pictures = [] if report.idle else labelled_pictures(db, project, batch=batch)
             versions = batch_versions(db, project.slug, batch)
@@ -155,6 +155,11 @@ def _dataset(project: Project, settings: Settings) -> dg.AssetsDefinition:
         )
 
     return dataset
+
+
+def _run_id(context: dg.AssetExecutionContext) -> str:
+    """Also of an asset that is called directly: `context.run` is refused there, `context.run_id` is deprecated."""
+    return context.op_execution_context.run_id
 
 
 def _version(parts: Sequence[str]) -> dg.DataVersion:

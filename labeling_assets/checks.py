@@ -20,7 +20,10 @@ _ANNOTATION_CHECKS: Final = {
     MAPPING: ("mapping", "Each annotation belongs to exactly one medium in ApertureDB, by GUID."),
     "guid_and_link_agree": ("links", "The GUID and the media link of each task name the same medium."),
     "regions_inside_media": ("geometry", "Coordinates lie inside the picture."),
-    "labels_known": ("vocabulary", "The label configuration knows every label that was used."),
+    "labels_known": (
+        "vocabulary",
+        "The label configuration knows every label in use, and nobody changed it in Label Studio.",
+    ),
     "counts_agree": ("counts", "Tasks and annotated tasks in Label Studio are those in ApertureDB."),
 }
 

@@ -13,8 +13,10 @@ PROJECT: Final = "LS_project"
 CONFIG: Final = "LS_config"
 TASK: Final = "LS_task"
 ANNOTATION: Final = "LS_annotation"
+PREDICTION: Final = "LS_prediction"
 REVISION: Final = "LS_annotation_revision"
 REGION: Final = "LS_region"
+KEYFRAME: Final = "LS_keyframe"
 LABEL: Final = "LS_label"
 SYNC: Final = "LS_sync"
 
@@ -24,6 +26,7 @@ VIDEO: Final = "_Video"
 BLOB: Final = "_Blob"
 BOUNDING_BOX: Final = "_BoundingBox"
 POLYGON: Final = "_Polygon"
+CLIP: Final = "_Clip"
 
 # Classes of connections, source -> destination.
 BATCH_MEDIA: Final = "LS_batch_media"
@@ -38,6 +41,8 @@ ANNOTATION_HISTORY: Final = "LS_annotation_history"
 ANNOTATION_PAYLOAD: Final = "LS_annotation_payload"
 REGION_MEDIA: Final = "LS_region_media"
 REGION_LABEL: Final = "LS_region_label"
+REGION_KEYFRAME: Final = "LS_region_keyframe"
+REGION_MASK: Final = "LS_region_mask"
 REGION_RELATION: Final = "LS_relation"
 
 # Properties that are used as keys.

@@ -49,7 +49,7 @@ class ApertureDBTally:
 
     @property
     def regions(self) -> int:
-        """Regions of every kind, derived boxes left out."""
+        """Regions of every kind; what is derived from them is left out."""
         return self.boxes + self.polygons + self.other_regions
 
 
@@ -69,20 +69,21 @@ def count_label_studio(label_studio: LabelStudio, project_id: int, batch: str) -
 def count_aperturedb(db: ApertureDB, project: str, batch: str) -> ApertureDBTally:
     """Count by the properties that users search by."""
     mine = (equal("LS_project", project), equal("LS_batch", batch))
+    own = all_of(*mine, not_equal("LS_derived", True))
     rows = db.find(
         "FindEntity",
         all_of(*mine, missing("LS_deleted_at")),
         class_name=names.ANNOTATION,
-        properties=["LS_id", "LS_data"],
+        properties=["LS_annotation_id", "LS_data"],
     )
     return ApertureDBTally(
         media=_media(db, batch),
         tasks=_entities(db, names.TASK, all_of(*mine)),
         deleted=_entities(db, names.ANNOTATION, all_of(*mine, present("LS_deleted_at"))),
-        boxes=db.count("FindBoundingBox", all_of(*mine, not_equal("LS_derived", True))),
-        polygons=db.count("FindPolygon", all_of(*mine)),
-        other_regions=_entities(db, names.REGION, all_of(*mine)),
-        contents={int(row["LS_id"]): _content(json.loads(row["LS_data"])) for row in rows},
+        boxes=db.count("FindBoundingBox", own),
+        polygons=db.count("FindPolygon", own),
+        other_regions=db.count("FindClip", own) + _entities(db, names.REGION, own),
+        contents={int(row["LS_annotation_id"]): _content(json.loads(row["LS_data"])) for row in rows},
     )
 
 

@@ -4,7 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from labeling_assets import names
@@ -13,14 +13,16 @@ from labeling_assets.clients.constraints import Condition, equal, not_equal
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.clients.label_studio_query import format_time, in_batch, parse_time, updated_since
 from labeling_assets.clients.query import Query
-from labeling_assets.errors import DataError, RefusedError, TransientError
+from labeling_assets.errors import ConfigurationError, DataError, RefusedError, TransientError
 from labeling_assets.mapping.annotation import MappedAnnotation, map_annotation
+from labeling_assets.mapping.label_config import LabelConfig
 from labeling_assets.mapping.medium import Medium as Picture
 from labeling_assets.projects import Project
 from labeling_assets.sync.database import prepare_database
-from labeling_assets.sync.labeling_project import ProjectRecord, checked_project, recorded_project
+from labeling_assets.sync.labeling_project import ProjectRecord, checked_project, note_config, recorded_project
 from labeling_assets.sync.lease import Lease, lease
 from labeling_assets.sync.media_store import Medium
+from labeling_assets.sync.read_texts import TextReader
 from labeling_assets.sync.report import CollectReport, Note, Progress
 from labeling_assets.sync.resolve_tasks import ResolvedTask, resolve_tasks
 from labeling_assets.sync.stored_annotations import (
@@ -33,12 +35,14 @@ from labeling_assets.sync.stored_annotations import (
 from labeling_assets.sync.task_record import add_task, find_project
 from labeling_assets.sync.watermark import SyncState, load_state
 from labeling_assets.sync.withdraw_tasks import missing_tasks, twins_of, withdraw_tasks
-from labeling_assets.sync.write_annotation import AnnotationWriter, TaskContext
+from labeling_assets.sync.write_annotation import AnnotationWriter
+from labeling_assets.sync.write_regions import LESS, Detail, TaskContext
 
 # One query to ApertureDB: as many tasks, or when they have so much JSON or so many regions (some four commands each).
 _CHUNK: Final = 100
 _CHUNK_CHARACTERS: Final = 16_000_000
 _CHUNK_REGIONS: Final = 2_000
+_REASON_CHARACTERS: Final = 500
 
 
 def collect_annotations(
@@ -72,6 +76,7 @@ def collect_annotations(
         prepare_database(db, (project.state,))
         # Long enough for another run of the same batch; one that takes longer is worth a message.
         with lease(db, record.sync_key(batch), wait_s=30) as held:
+            record = _with_config(db, record, current.label_config, report)
             collector = _Collector(db, ls, project, record, report, held=held, batch=batch, run_id=run_id)
             state = load_state(db, record.sync_key(batch))
             state = collector.run(state, full=full, task_number=current.task_number, progress=progress)
@@ -80,6 +85,22 @@ def collect_annotations(
     report.requests = ls.request_count - requests
     report.seconds = time.monotonic() - started
     return report
+
+
+def _with_config(db: ApertureDB, record: ProjectRecord, xml: str, report: CollectReport) -> ProjectRecord:
+    """Annotations name the label configuration that Label Studio has now, also if a person changed it there."""
+    try:
+        config = LabelConfig.parse(xml)
+    except ConfigurationError as error:
+        report.problems.append(Note("label configuration", str(error)))
+        return record
+    if config.hash == record.config_hash:
+        return record
+    report.problems.append(Note("label configuration", "it was changed in Label Studio: see the check labels_known"))
+    query = Query()
+    note_config(query, find_project(query, record), record.key, config, xml)
+    db.run(query)
+    return replace(record, config_hash=config.hash)
 
 
 def _idle(
@@ -102,6 +123,24 @@ def _live_tasks(db: ApertureDB, record: ProjectRecord, *conditions: Condition) -
     return db.count("FindEntity", live, class_name=names.TASK)
 
 
+@dataclass(slots=True)
+class _Tally:
+    """What one query is about to write: tasks, regions, those that are raw by their type, what is wrong with them."""
+
+    tasks: int = 0
+    regions: int = 0
+    raw: Counter[str] = field(default_factory=Counter)
+    problems: list[Note] = field(default_factory=list)
+
+    def add(self, annotation_id: int, mapped: MappedAnnotation) -> None:
+        self.regions += len(mapped.regions)
+        self.raw.update(region.type for region in mapped.regions if region.kind == "raw")
+        self.note(annotation_id, mapped.problems)
+
+    def note(self, annotation_id: int, problems: Iterable[str]) -> None:
+        self.problems += [Note(f"annotation {annotation_id}", problem) for problem in problems]
+
+
 class _Collector:
     """Reads tasks in pages, resolves them to media, compares, writes a page in one query, moves the watermark."""
 
@@ -121,7 +160,8 @@ class _Collector:
         self._held, self._batch, self._run_id = held, batch, run_id
         self._annotators = ls.users()
         self._seen: dict[int, str] = {}
-        self._mappings: list[tuple[int, MappedAnnotation]] = []  # annotation id and labels of the chunk in work
+        self._texts = TextReader(db, project)
+        self._tally = _Tally()
 
     def run(self, state: SyncState, *, full: bool, task_number: int, progress: Progress) -> SyncState:
         since = None if full else state.since
@@ -175,12 +215,22 @@ class _Collector:
     def _sync(self, tasks: Sequence[Mapping[str, Any]], state: SyncState) -> SyncState:
         """Write a chunk; one that is refused, perhaps for its size, is split until the refused task is alone."""
         try:
-            return self._sync_chunk(tasks, state)
-        except RefusedError:
+            return self._sync_chunk(tasks, state, Detail())
+        except RefusedError as error:
             if len(tasks) == 1:
-                raise
+                return self._sync_less(tasks, state, error)
         half = len(tasks) // 2
         return self._sync(tasks[half:], self._sync(tasks[:half], state))
+
+    def _sync_less(self, tasks: Sequence[Mapping[str, Any]], state: SyncState, refusal: RefusedError) -> SyncState:
+        """Write less of a task that was refused; if that does not help, its forms were not the reason."""
+        reason = (str(refusal).partition("): ")[2] or str(refusal))[:_REASON_CHARACTERS]
+        for detail in LESS:
+            try:
+                return self._sync_chunk(tasks, state, replace(detail, reason=reason))
+            except RefusedError:
+                continue
+        raise refusal
 
     def _newest(self, tasks: Sequence[Mapping[str, Any]]) -> str:
         """How far the watermark may go when these are written; not to a time up to which nothing was read."""
@@ -188,7 +238,7 @@ class _Collector:
         times = [min(self._seen[int(task["id"])], format_time(parse_time(task["updated_at"]))) for task in changed]
         return max(times, default="")
 
-    def _sync_chunk(self, tasks: Sequence[Mapping[str, Any]], state: SyncState) -> SyncState:
+    def _sync_chunk(self, tasks: Sequence[Mapping[str, Any]], state: SyncState, detail: Detail) -> SyncState:
         newest: dict[int, Mapping[str, Any]] = {int(task["id"]): task for task in tasks}
         resolved, unclear = resolve_tasks(self._db, self._record, list(newest.values()))
         shown = {int(task.raw["id"]): (task.guid, task.raw.get("annotations") or ()) for task in resolved}
@@ -200,15 +250,24 @@ class _Collector:
         read_again = {int(task.raw["id"]) for task in resolved}
         kept = {task: why for task, why in state.quarantined.items() if task not in read_again}
         state = replace(state.moved(self._newest(tasks)), quarantined={**kept, **unclear})
-        self._write(resolved, changes, state)
+        self._write(resolved, changes, state, detail)
         self._count(newest, changes)
         return state
 
-    def _write(self, resolved: Sequence[ResolvedTask], changes: Mapping[int, TaskChange], state: SyncState) -> None:
-        self._mappings.clear()
+    def _write(
+        self,
+        resolved: Sequence[ResolvedTask],
+        changes: Mapping[int, TaskChange],
+        state: SyncState,
+        detail: Detail,
+    ) -> None:
+        self._tally = _Tally()
+        self._texts.prepare(
+            (task.raw["data"], annotation) for task in resolved for annotation in changes[int(task.raw["id"])].current
+        )
         old = old_versions(self._db, [k.guid for change in changes.values() for _, k in change.updated])
         query = Query()
-        writer = AnnotationWriter(query)
+        writer = AnnotationWriter(query, detail=detail)
         project = find_project(query, self._record)
         for task in resolved:
             self._write_task(writer, task, changes[int(task.raw["id"])], old, project)
@@ -230,12 +289,15 @@ class _Collector:
         state = task_state(task.raw.get("annotations") or ())
         if not (change.created or change.updated or change.removed) and state == task.recorded_state:
             return
+        self._tally.tasks += 1
         context = self._context(writer.query, task, project)
         for annotation in change.created:
-            writer.create(context, annotation, self._mapped(annotation, task.medium))
+            writer.create(context, annotation, self._mapped(annotation, task))
+            self._check_room(writer, annotation)
         for annotation, known in change.updated:
-            mapped = self._mapped(annotation, task.medium)
+            mapped = self._mapped(annotation, task)
             writer.update(context, annotation, mapped, stored=known, old=dict(old[known.guid]))
+            self._check_room(writer, annotation)
         for known in change.removed:
             writer.bury(known, self._run_id)
         mark_task(writer.query, context, self._project.state, state)
@@ -262,10 +324,26 @@ class _Collector:
             run_id=self._run_id,
         )
 
-    def _mapped(self, annotation: Mapping[str, Any], medium: Medium) -> MappedAnnotation:
-        mapped = map_annotation(annotation.get("result") or [], picture_of(medium))
-        self._mappings.append((int(annotation["id"]), mapped))
+    def _mapped(self, annotation: Mapping[str, Any], task: ResolvedTask) -> MappedAnnotation:
+        medium = picture_of(task.medium, self._texts.text(task.raw["data"], annotation))
+        mapped = map_annotation(annotation.get("result") or [], medium)
+        self._tally.add(int(annotation["id"]), mapped)
         return mapped
+
+    def _check_room(self, writer: AnnotationWriter, annotation: Mapping[str, Any]) -> None:
+        """What does not fit into a query of one task stays out of it; several tasks are split.
+
+        Raises:
+            RefusedError: several tasks are too much for one query; nothing was sent.
+        """
+        left_out, detail = writer.regions.left_out, writer.detail
+        if left_out and self._tally.tasks > 1:
+            raise RefusedError("These tasks are too large for one query together.")
+        number = int(annotation["id"])
+        self._tally.note(number, (f"{what}: in its JSON only, they do not fit into one query" for what in left_out))
+        left_out.clear()
+        if detail.reason:
+            self._tally.note(number, [f"without its {detail.missing}, as ApertureDB refused them: {detail.reason}"])
 
     def _count(self, tasks: Mapping[int, Any], changes: Mapping[int, TaskChange]) -> None:
         self._report.tasks_read += len(tasks)
@@ -274,11 +352,9 @@ class _Collector:
             self._report.updated += len(change.updated)
             self._report.deleted += len(change.removed)
             self._report.unchanged += change.unchanged
-        for annotation_id, mapped in self._mappings:
-            self._report.problems += [Note(f"annotation {annotation_id}", problem) for problem in mapped.problems]
-            self._report.regions += len(mapped.regions)
-            raw = Counter(region.type for region in mapped.regions if region.kind == "raw")
-            self._report.raw_kinds = dict(Counter(self._report.raw_kinds) + raw)
+        self._report.problems += self._tally.problems
+        self._report.regions += self._tally.regions
+        self._report.raw_kinds = dict(Counter(self._report.raw_kinds) + self._tally.raw)
 
     def _check_overtaken(self, written: Mapping[str, str]) -> None:
         """`written` (GUID -> content hash) were not as they had been read.
@@ -320,18 +396,32 @@ def task_state(annotations: Sequence[Mapping[str, Any]]) -> str:
     return "skipped" if annotations else "open"
 
 
-def picture_of(medium: Medium) -> Picture:
-    """The medium as the mapping sees it: sizes of the picture upright, as Label Studio shows it."""
-    width, height = medium.properties.get("LS_width"), medium.properties.get("LS_height")
-    orientation = int(medium.properties.get("LS_orientation") or 1)
+def picture_of(medium: Medium, text: str | None = None) -> Picture:
+    """The medium as the mapping sees it: sizes of the picture upright, as Label Studio shows it.
+
+    `text` are its characters, where they are at hand. Facts that ApertureDB does not hold are None.
+    """
+    held = medium.properties
+    width, height = _whole(held.get("LS_width")), _whole(held.get("LS_height"))
+    orientation = _whole(held.get("LS_orientation")) or 1
     if orientation >= 5:  # EXIF 5 to 8 lie on their side
         width, height = height, width
     return Picture(
-        str(medium.properties.get("LS_media_type") or "other"),
-        int(width) if width else None,
-        int(height) if height else None,
+        str(held.get("LS_media_type") or "other"),
+        width,
+        height,
         orientation,
+        fps=held.get("LS_fps"),
+        frame_count=_whole(held.get("LS_frame_count")),
+        duration_s=held.get("LS_duration_s"),
+        channels=_whole(held.get("LS_channels")),
+        text=text,
     )
+
+
+def _whole(value: Any) -> int | None:
+    """ApertureDB gives every number back as a float."""
+    return int(value) if value else None
 
 
 def _chunked(tasks: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
@@ -342,9 +432,16 @@ def _chunked(tasks: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, A
         chunk.append(task)
         annotations = task.get("annotations") or ()
         characters += len(json.dumps(annotations))
-        regions += sum(len(annotation.get("result") or ()) for annotation in annotations)
+        regions += sum(_weight(item) for annotation in annotations for item in annotation.get("result") or ())
         if len(chunk) == _CHUNK or characters >= _CHUNK_CHARACTERS or regions >= _CHUNK_REGIONS:
             yield chunk
             chunk, characters, regions = [], 0, 0
     if chunk:
         yield chunk
+
+
+def _weight(item: Any) -> int:
+    """How many objects an item may become, roughly: the keyframes of a track are objects in a list of its value."""
+    value = item.get("value") if isinstance(item, Mapping) else None
+    lists = (found for found in value.values() if isinstance(found, list)) if isinstance(value, Mapping) else ()
+    return 1 + sum(len(found) for found in lists if found and isinstance(found[0], Mapping))

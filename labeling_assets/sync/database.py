@@ -10,8 +10,16 @@ from labeling_assets.errors import DataError
 _OF_REGIONS: Final = (names.LS_GUID, "LS_annotation_guid", "LS_label", "LS_batch", "LS_media_guid", "LS_run_id")
 _ENTITIES: Final[dict[str, tuple[str, ...]]] = {
     names.IMAGE: (names.GUID, "LS_sha256", "LS_run_id"),
-    names.VIDEO: (names.GUID, "LS_sha256", "LS_run_id"),
-    names.BLOB: (names.GUID, "LS_sha256", "LS_run_id", names.LS_GUID),
+    names.VIDEO: (names.GUID, "LS_sha256", "LS_run_id", "LS_duration_s"),
+    names.BLOB: (
+        names.GUID,
+        "LS_sha256",
+        "LS_run_id",
+        "LS_media_type",
+        "LS_duration_s",
+        names.LS_GUID,
+        "LS_annotation_guid",
+    ),
     names.BATCH: (names.KEY,),
     names.INSTANCE: ("LS_url",),
     names.PROJECT: (names.KEY, names.SLUG),
@@ -28,10 +36,13 @@ _ENTITIES: Final[dict[str, tuple[str, ...]]] = {
         "LS_run_id",
         "LS_deleted_run_id",
     ),
+    names.PREDICTION: (names.LS_GUID, "LS_model_version"),
     names.REVISION: (names.LS_GUID, "LS_annotation_guid", "LS_run_id", "LS_deleted_run_id"),
     names.REGION: _OF_REGIONS,
+    names.KEYFRAME: _OF_REGIONS,
     names.BOUNDING_BOX: _OF_REGIONS,
     names.POLYGON: _OF_REGIONS,
+    names.CLIP: _OF_REGIONS,
     names.LABEL: (names.KEY, "LS_label"),
     names.SYNC: (names.KEY,),
 }
@@ -48,6 +59,8 @@ _CONNECTIONS: Final = (
     names.ANNOTATION_PAYLOAD,
     names.REGION_MEDIA,
     names.REGION_LABEL,
+    names.REGION_KEYFRAME,
+    names.REGION_MASK,
     names.REGION_RELATION,
 )
 # Types that this package writes to classes it shares with others.
@@ -59,6 +72,13 @@ _MEDIA_TYPES: Final = {
     "LS_width": "number",
     "LS_height": "number",
     "LS_orientation": "number",
+    "LS_duration_s": "number",
+    "LS_fps": "number",
+    "LS_frame_count": "number",
+    "LS_channels": "number",
+    "LS_sample_rate_hz": "number",
+    "LS_codec": "string",
+    "LS_pages": "number",
 }
 
 

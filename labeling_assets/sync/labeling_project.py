@@ -210,7 +210,7 @@ def _record(db: ApertureDB, project: Project, instance: str, found: ls_client.Pr
     }
     body = {"_ref": reference, "class": names.PROJECT, "properties": properties, "if_not_found": equal(names.KEY, key)}
     query.add("AddEntity", body)
-    _note_config(query, reference, key, config, project.label_config())
+    note_config(query, reference, key, config, project.label_config())
     query.add(
         "UpdateEntity",
         {
@@ -222,7 +222,8 @@ def _record(db: ApertureDB, project: Project, instance: str, found: ls_client.Pr
     db.run(query)
 
 
-def _note_config(query: Query, project_reference: int, key: str, config: LabelConfig, xml: str) -> None:
+def note_config(query: Query, project_reference: int, key: str, config: LabelConfig, xml: str) -> None:
+    """Keep a label configuration, and that the project with this key had it."""
     reference = query.reference()
     query.add(
         "AddEntity",
@@ -258,7 +259,7 @@ def _apply(
     query.add(
         "FindEntity", {"_ref": reference, "with_class": names.PROJECT, "constraints": equal(names.KEY, record.key)}
     )
-    _note_config(query, reference, record.key, config, project.label_config())
+    note_config(query, reference, record.key, config, project.label_config())
     query.add(
         "UpdateEntity",
         {
@@ -301,9 +302,9 @@ def _uses(db: ApertureDB, ls: LabelStudio, record: ProjectRecord, label: str) ->
     reference = query.reference()
     condition = equal(names.KEY, f"{record.slug}|{label}")
     query.add("FindEntity", {"_ref": reference, "with_class": names.LABEL, "constraints": condition})
-    edges = query.add(
-        "FindConnection", {"with_class": names.REGION_LABEL, "dst": reference, "results": {"count": True}}
-    )
+    own = not_equal("LS_derived", True)
+    body = {"with_class": names.REGION_LABEL, "dst": reference, "constraints": own, "results": {"count": True}}
+    edges = query.add("FindConnection", body)
     if db.count("FindEntity", condition, class_name=names.LABEL):
         regions = db.run(query).count(edges)
         if regions:

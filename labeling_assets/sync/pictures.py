@@ -58,13 +58,16 @@ def _drawn(db: ApertureDB, project: Project, medium: Medium, task_id: int, max_s
 
 
 def _shapes(db: ApertureDB, project: Project, guid: str) -> list[Shape]:
-    condition = all_of(equal("LS_media_guid", guid), equal("LS_project", project.slug), equal("LS_derived", False))
+    """Boxes and polygons as they were drawn, and dashed the outlines of ellipses and masks."""
+    condition = all_of(equal("LS_media_guid", guid), equal("LS_project", project.slug))
+    drawn = all_of(condition, equal("LS_derived", False))
     shapes = []
-    for box in db.find("FindBoundingBox", condition, properties=["LS_label"], coordinates=True):
+    for box in db.find("FindBoundingBox", drawn, properties=["LS_label"], coordinates=True):
         at = box["_coordinates"]
         left, top = at["x"], at["y"]
         right, bottom = left + at["width"], top + at["height"]
         shapes.append(Shape(((left, top), (right, top), (right, bottom), (left, bottom)), box["LS_label"] or ""))
-    for polygon in db.find("FindPolygon", condition, properties=["LS_label"], vertices=True):
-        shapes += [Shape(tuple((x, y) for x, y in part), polygon["LS_label"] or "") for part in polygon["_vertices"]]
+    for polygon in db.find("FindPolygon", condition, properties=["LS_label", "LS_derived"], vertices=True):
+        label, dashed = polygon["LS_label"] or "", bool(polygon["LS_derived"])
+        shapes += [Shape(tuple((x, y) for x, y in part), label, dashed=dashed) for part in polygon["_vertices"]]
     return shapes

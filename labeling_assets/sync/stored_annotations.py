@@ -10,6 +10,7 @@ from labeling_assets.clients.aperturedb import ApertureDB, Object
 from labeling_assets.clients.constraints import all_of, equal, missing, one_of
 from labeling_assets.clients.label_studio_query import format_time, parse_time
 from labeling_assets.clients.query import Query
+from labeling_assets.errors import DataError
 from labeling_assets.identity import labels_guid
 from labeling_assets.mapping.annotation import content_hash
 from labeling_assets.sync.labeling_project import ProjectRecord
@@ -17,7 +18,7 @@ from labeling_assets.sync.media_store import chunks
 
 _PROPERTIES: Final = (
     names.LS_GUID,
-    "LS_id",
+    "LS_annotation_id",
     "LS_task_id",
     "LS_content_hash",
     "LS_deleted_at",
@@ -43,7 +44,7 @@ class StoredAnnotation:
         """From the properties that a Find listed."""
         return cls(
             guid=str(row[names.LS_GUID]),
-            id=int(row["LS_id"]),
+            id=int(row["LS_annotation_id"]),
             task_id=int(row["LS_task_id"]),
             media_guid=str(row["LS_media_guid"]),
             content_hash=str(row["LS_content_hash"]),
@@ -108,7 +109,7 @@ def old_versions(db: ApertureDB, guids: Iterable[str]) -> dict[str, Object]:
     """GUID -> what a revision keeps of the version that is about to be replaced."""
     kept = [
         names.LS_GUID,
-        "LS_id",
+        "LS_annotation_id",
         "LS_project",
         "LS_batch",
         "LS_task_id",
@@ -139,6 +140,11 @@ class TaskChange:
     removed: tuple[StoredAnnotation, ...]
     unchanged: int
 
+    @property
+    def current(self) -> tuple[Mapping[str, Any], ...]:
+        """The annotations that have to be written as they are now."""
+        return self.created + tuple(annotation for annotation, _ in self.updated)
+
 
 def task_change(
     record: ProjectRecord,
@@ -164,12 +170,28 @@ def task_change(
     return TaskChange(tuple(created), tuple(updated), removed, unchanged)
 
 
-def payload(annotation: Mapping[str, Any], *, limit: int) -> tuple[str | None, bytes]:
-    """The annotation as canonical JSON: as text if it is short enough for a property, else None, and as bytes."""
+def annotation_in(text: str, annotation_id: int) -> dict[str, Any]:
+    """The annotation that an `LS_data` holds.
 
-    text = json.dumps(annotation, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    data = text.encode()
-    return (text if len(data) <= limit else None), data
+    Ours is the annotation itself. That of ApertureData's own storage is the annotation with the task inside, or,
+    where Label Studio is set to save tasks, the task with all its annotations.
+
+    Raises:
+        DataError: it is no JSON, or no annotation with this id and a list of results.
+    """
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"LS_data is no JSON: {error}") from error
+    if isinstance(found, dict) and isinstance(found.get("annotations"), list):
+        inside = [given for given in found["annotations"] if isinstance(given, dict)]
+        task = {key: value for key, value in found.items() if key != "annotations"}
+        found = next(({**given, "task": task} for given in inside if given.get("id") == annotation_id), None)
+    if not isinstance(found, dict) or not isinstance(found.get("result"), list):
+        raise DataError(f"LS_data holds no annotation {annotation_id} with a list of results.")
+    if found.get("id") not in (None, annotation_id):
+        raise DataError(f"LS_data holds annotation {found['id']!r}, not {annotation_id}.")
+    return found
 
 
 def payload_of(db: ApertureDB, annotation_guid: str, stored_hash: str) -> bytes | None:

@@ -31,6 +31,7 @@ from labeling_assets.sync.labeling_project import ProjectRecord, checked_project
 from labeling_assets.sync.media_store import chunks, media_by_guid, media_of_batch
 from labeling_assets.sync.resolve_tasks import claimed_guid, created_task_guid
 from labeling_assets.sync.stored_annotations import annotation_guid, annotations_of_tasks
+from labeling_assets.sync.verify_labels import UnknownLabels, changed_configuration
 from labeling_assets.sync.watermark import load_state
 
 Offender = dict[str, Any]
@@ -117,7 +118,7 @@ def verify_tasks(db: ApertureDB, ls: LabelStudio, project: Project, batch: str) 
                     "url": record.url,
                 }
             )
-    waiting = all_of(one_of("LS_media_type", project.media_types), missing("LS_duplicate_of"))
+    waiting = all_of(one_of("LS_media_type", project.taken_types), missing("LS_duplicate_of"))
     for medium in media_of_batch(db, batch, condition=waiting, properties=(names.GUID, project.state)):
         if medium.properties.get(project.state) in (None, "new") and medium.guid not in by_guid:
             problem = "it has no task: see the failed media of the tasks asset"
@@ -147,11 +148,13 @@ def verify_annotations(
 
     mapping: each annotation belongs to exactly one medium in ApertureDB, by GUID, on both sides.
     links: the GUID and the media link of each task agree.
-    geometry: coordinates lie inside the picture. vocabulary: the label configuration knows every label.
+    geometry: coordinates lie inside the picture.
+    vocabulary: the label configuration of the project's folder has every label of the batch, and the one in Label
+    Studio is the one that was applied.
     counts: tasks and annotations in Label Studio are those in ApertureDB, but for tasks that changed after the sync.
     """
     record = _record(db, ls, project)
-    checked_project(ls, record)
+    current = checked_project(ls, record)
     state = load_state(db, record.sync_key(batch))
     filters = [in_batch(batch)]
     if state.touched_since and not full:
@@ -161,7 +164,11 @@ def verify_annotations(
     tasks |= {int(task["id"]): task for task in ls.tasks_by_id(record.project_id, suspects)}
     outcomes = AnnotationOutcomes()
     _verify_identity(db, record, tasks, outcomes)
-    _verify_regions(db, record, LabelConfig.parse(project.label_config()), tasks, outcomes)
+    unknown = UnknownLabels(LabelConfig.parse(project.label_config()), record)
+    _verify_regions(db, record, unknown, tasks, outcomes)
+    unknown.look_into(db, batch)
+    changed = changed_configuration(db, record, current.label_config)
+    outcomes.vocabulary.offenders += ([changed] if changed else []) + unknown.offenders()
     touched = list(tasks) if state.touched_since and not full else None
     _verify_stored(db, record, batch, touched, outcomes.mapping)
     newer = _newer(ls, record, batch, state.watermark)
@@ -214,7 +221,7 @@ def _made_for(db: ApertureDB, record: ProjectRecord, tasks: Mapping[int, Mapping
 def _verify_regions(
     db: ApertureDB,
     record: ProjectRecord,
-    config: LabelConfig,
+    unknown: UnknownLabels,
     tasks: Mapping[int, Mapping[str, Any]],
     outcomes: AnnotationOutcomes,
 ) -> None:
@@ -225,19 +232,19 @@ def _verify_regions(
         if not held:
             continue
         for annotation in task.get("annotations") or ():
-            where = {"task": task_id, "annotation": int(annotation["id"]), "url": record.task_url(task_id)}
+            number = int(annotation["id"])
+            where = {"task": task_id, "annotation": number, "url": record.task_url(task_id)}
             for region in map_annotation(annotation.get("result") or [], picture_of(held[0])).regions:
-                _verify_region(region, config, where, outcomes)
+                _verify_geometry(region, where, outcomes.geometry)
+                outcomes.vocabulary.looked_at += 1
+                unknown.look_at(region, task=task_id, annotation=number)
 
 
-def _verify_region(region: Region, config: LabelConfig, where: Mapping[str, Any], outcomes: AnnotationOutcomes) -> None:
-    outcomes.geometry.looked_at += 1
-    outcomes.vocabulary.looked_at += 1
+def _verify_geometry(region: Region, where: Mapping[str, Any], outcome: Outcome) -> None:
+    outcome.looked_at += 1
     outside = inside_picture(region)
     if outside is not None:
-        outcomes.geometry.offenders.append({**where, "region": region.region_id, "problem": outside})
-    for unknown in config.unknown_labels(region):
-        outcomes.vocabulary.offenders.append({**where, "region": region.region_id, "problem": str(unknown)})
+        outcome.offenders.append({**where, "region": region.region_id, "problem": outside})
 
 
 def _verify_stored(
@@ -245,7 +252,7 @@ def _verify_stored(
 ) -> None:
     """Every current annotation in ApertureDB, of these tasks or of all, names a medium that exists once."""
     current = record.condition(equal("LS_batch", batch), missing("LS_deleted_at"))
-    wanted = ["LS_id", "LS_task_id", "LS_media_guid"]
+    wanted = ["LS_annotation_id", "LS_task_id", "LS_media_guid"]
     stored = []
     for condition in [current] if touched is None else _of_tasks(current, touched):
         stored += db.find("FindEntity", condition, class_name=names.ANNOTATION, properties=wanted)
@@ -254,7 +261,7 @@ def _verify_stored(
         found = len(media.get(str(row["LS_media_guid"]), []))
         if found != 1:
             task = int(row["LS_task_id"])
-            problem = f"annotation {row['LS_id']} in ApertureDB names a GUID that {found} media have"
+            problem = f"annotation {row['LS_annotation_id']} in ApertureDB names a GUID that {found} media have"
             outcome.offenders.append(
                 {"task": task, "guid": row["LS_media_guid"], "url": record.task_url(task), "problem": problem}
             )

@@ -12,28 +12,14 @@ from labeling_assets.clients.label_studio_query import format_time, parse_time
 from labeling_assets.clients.query import Query
 from labeling_assets.identity import labels_guid
 from labeling_assets.mapping.annotation import MappedAnnotation, content_hash
-from labeling_assets.mapping.region import PixelBox, PixelPolygon, Region
-from labeling_assets.sync.labeling_project import ProjectRecord
-from labeling_assets.sync.media_store import ROLE, Medium
-from labeling_assets.sync.stored_annotations import StoredAnnotation, annotation_guid, payload
+from labeling_assets.mapping.payload import payload
+from labeling_assets.sync.media_store import ROLE
+from labeling_assets.sync.stored_annotations import StoredAnnotation, annotation_guid
+from labeling_assets.sync.write_regions import Detail, RegionWriter
+from labeling_assets.sync.write_regions import TaskContext as TaskContext  # to import both from here
 
 # The size limit of a string property is not documented; larger JSON goes into a connected blob.
 PAYLOAD_LIMIT: Final = 32 * 1024
-_REGION_COMMANDS: Final = ("BoundingBox", "Polygon")
-
-
-@dataclass(frozen=True, slots=True)
-class TaskContext:
-    """What the annotations of one task share: references in the query, and properties of all they write."""
-
-    record: ProjectRecord
-    batch: str
-    task_id: int
-    medium: Medium
-    medium_reference: int
-    task_reference: int
-    annotators: Mapping[int, str]
-    run_id: str
 
 
 @dataclass(slots=True)
@@ -43,7 +29,7 @@ class AnnotationWriter:
     Args:
         query: Receives the commands.
         now: Time of the writing, for versions and tombstones.
-        labels: Label -> reference, for labels already in this query.
+        detail: How much of the regions is written.
         creates: Places in the query whose reply must not say that the annotation existed.
         updates: Places in the query whose reply must count 1. Both with GUID and content hash of what was written,
             which is empty for a tombstone.
@@ -51,9 +37,13 @@ class AnnotationWriter:
 
     query: Query
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
-    labels: dict[str, int] = field(default_factory=dict)
+    detail: Detail = field(default_factory=Detail)
     creates: dict[int, tuple[str, str]] = field(default_factory=dict)
     updates: dict[int, tuple[str, str]] = field(default_factory=dict)
+    regions: RegionWriter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.regions = RegionWriter(self.query, self.detail)
 
     def create(self, task: TaskContext, annotation: Mapping[str, Any], mapped: MappedAnnotation) -> None:
         """Add an annotation that ApertureDB does not have."""
@@ -91,7 +81,7 @@ class AnnotationWriter:
         self._revision(reference, stored, old)
         text, data = payload(annotation, limit=PAYLOAD_LIMIT)
         properties = self._properties(task, annotation, stored.guid, text) | {"LS_revision": stored.revision + 1}
-        absent = ["LS_deleted_at"] + (["LS_data"] if text is None else [])
+        absent = ["LS_deleted_at", "LS_deleted_run_id"] + (["LS_data"] if text is None else [])
         body = {"properties": properties, "remove_props": absent}
         self._conditional_update(stored, body, content_hash(annotation))
         if stored.task_id != task.task_id:
@@ -106,7 +96,9 @@ class AnnotationWriter:
 
     def bury(self, stored: StoredAnnotation, run_id: str) -> None:
         """Turn an annotation that Label Studio no longer has into a tombstone; its JSON stays, its regions go."""
-        deleted = {"LS_deleted_at": _date(self.now), "LS_run_id": run_id}
+        deleted: dict[str, Any] = {"LS_deleted_at": _date(self.now)}
+        if run_id:
+            deleted["LS_deleted_run_id"] = run_id  # LS_run_id stays: which run wrote what was deleted
         self._conditional_update(stored, {"properties": deleted}, "")
         self._remove_regions(stored.guid)
 
@@ -128,14 +120,14 @@ class AnnotationWriter:
         author = _user(annotation.get("completed_by"))
         values: dict[str, Any] = {
             names.LS_GUID: guid,
-            "LS_id": int(annotation["id"]),
+            "LS_annotation_id": int(annotation["id"]),
             "LS_instance": task.record.instance,
             "LS_project": task.record.slug,
             "LS_project_id": task.record.project_id,
             "LS_batch": task.batch,
             "LS_task_id": task.task_id,
             "LS_media_guid": task.medium.guid,
-            "LS_completed_by": author,
+            "LS_completed_by": None if author is None else task.annotators.get(author),
             "LS_annotator": _annotator(task, author),
             "LS_created_at": _date(parse_time(str(annotation["created_at"]))),
             "LS_updated_at": _date(parse_time(str(annotation["updated_at"]))),
@@ -164,6 +156,16 @@ class AnnotationWriter:
             },
         )
         self.query.connect(names.ANNOTATION_HISTORY, guid, source=annotation, destination=reference)
+        if "LS_data" not in old and stored.content_hash:
+            self._hand_over_payload(reference, guid, labels_guid("payload", stored.guid, stored.content_hash))
+
+    def _hand_over_payload(self, revision: int, guid: str, key: str) -> None:
+        """The JSON of an earlier version belongs to its revision, so that each version leads to its own only."""
+        blob = self.query.reference()
+        self.query.add("FindBlob", {"_ref": blob, "constraints": equal(names.LS_GUID, key), "blobs": False})
+        body = {"with_class": names.ANNOTATION_PAYLOAD, "constraints": equal(names.KEY, key)}
+        self.query.add("DeleteConnection", body)
+        self.query.connect(names.ANNOTATION_PAYLOAD, f"{guid}|payload", source=revision, destination=blob)
 
     def _payload(self, annotation: int, guid: str, hash_: str, data: bytes | None) -> None:
         if data is None:
@@ -182,10 +184,7 @@ class AnnotationWriter:
         self.query.connect(names.ANNOTATION_PAYLOAD, key, source=annotation, destination=reference)
 
     def _remove_regions(self, guid: str) -> None:
-        condition = equal("LS_annotation_guid", guid)
-        for kind in _REGION_COMMANDS:
-            self.query.add(f"Delete{kind}", {"constraints": condition})
-        self.query.add("DeleteEntity", {"with_class": names.REGION, "constraints": condition})
+        self.regions.remove(guid)
 
     def _regions(
         self, task: TaskContext, annotation: Mapping[str, Any], mapped: MappedAnnotation, guid: str, reference: int
@@ -194,23 +193,11 @@ class AnnotationWriter:
         if annotation.get("was_cancelled"):
             return
         shared = self._shared_properties(task, annotation, guid)
-        references: dict[str, int] = {}
-        for region in mapped.regions:
-            references[region.region_id] = self._region(task, region, shared, guid, reference)
-        for number, relation in enumerate(mapped.relations):
-            key = labels_guid("relation", guid, number, relation.from_id, relation.to_id)
-            self.query.connect(
-                names.REGION_RELATION,
-                key,
-                source=references[relation.from_id],
-                destination=references[relation.to_id],
-                LS_direction=relation.direction,
-                LS_labels=",".join(relation.labels),
-            )
+        self.regions.write(task, mapped, shared, guid=guid, annotation=reference)
 
     def _shared_properties(self, task: TaskContext, annotation: Mapping[str, Any], guid: str) -> dict[str, Any]:
         return {
-            "LS_annotation": int(annotation["id"]),
+            "LS_annotation_id": int(annotation["id"]),
             "LS_annotation_guid": guid,
             "LS_project": task.record.slug,
             "LS_batch": task.batch,
@@ -219,65 +206,8 @@ class AnnotationWriter:
             "LS_annotator": _annotator(task, _user(annotation.get("completed_by"))),
             "LS_source": "ground_truth" if annotation.get("ground_truth") else "human",
             "LS_updated_at": _date(parse_time(str(annotation["updated_at"]))),
+            **({"LS_run_id": task.run_id} if task.run_id else {}),
         }
-
-    def _region(self, task: TaskContext, region: Region, shared: dict[str, Any], guid: str, annotation: int) -> int:
-        key = labels_guid("region", guid, region.region_id)
-        properties = {**shared, **region.as_properties(), names.LS_GUID: key, "LS_derived": False}
-        native = region.native if isinstance(region.native, PixelBox | PixelPolygon) else None
-        reference = self._form(native, task, region.labels, properties)
-        self._attach(reference, key, annotation)
-        if not isinstance(region.native, PixelBox | PixelPolygon):
-            self.query.connect(names.REGION_MEDIA, f"{key}|media", source=reference, destination=task.medium_reference)
-        for label in region.labels:
-            edge = f"{key}|{label}"
-            self.query.connect(
-                names.REGION_LABEL, edge, source=reference, destination=self._label(task.record.slug, label)
-            )
-        if region.derived_box is not None:
-            derived = {**properties, names.LS_GUID: labels_guid("derived", key), "LS_derived": True}
-            self._attach(self._form(region.derived_box, task, (), derived), str(derived[names.LS_GUID]), annotation)
-        return reference
-
-    def _form(
-        self,
-        form: PixelBox | PixelPolygon | None,
-        task: TaskContext,
-        labels: tuple[str, ...],
-        properties: dict[str, Any],
-    ) -> int:
-        """Add the object; a derived box passes no label, so that searches by native label never count twice."""
-        reference = self.query.reference()
-        body: dict[str, Any] = {
-            "_ref": reference,
-            "properties": properties,
-            "if_not_found": equal(names.LS_GUID, properties[names.LS_GUID]),
-        }
-        if form is None:
-            self.query.add("AddEntity", {"class": names.REGION, **body})
-            return reference
-        body["image_ref"] = task.medium_reference
-        if labels:
-            body["label"] = labels[0]
-        if isinstance(form, PixelBox):
-            rectangle = {"x": form.x, "y": form.y, "width": form.width, "height": form.height}
-            self.query.add("AddBoundingBox", {**body, "rectangle": rectangle})
-        else:
-            self.query.add("AddPolygon", {**body, "polygons": [[list(point) for point in form.points]]})
-        return reference
-
-    def _attach(self, region: int, key: str, annotation: int) -> None:
-        self.query.connect(names.ANNOTATION_REGION, key, source=annotation, destination=region)
-
-    def _label(self, slug: str, label: str) -> int:
-        if label not in self.labels:
-            reference = self.labels[label] = self.query.reference()
-            key = f"{slug}|{label}"
-            properties = {names.KEY: key, "LS_project": slug, "LS_label": label}
-            condition = equal(names.KEY, key)
-            body = {"_ref": reference, "class": names.LABEL, "properties": properties, "if_not_found": condition}
-            self.query.add("AddEntity", body)
-        return self.labels[label]
 
 
 def _user(completed_by: Any) -> int | None:

@@ -28,6 +28,7 @@ _ENTITIES: Final = (
     names.ANNOTATION,
     names.REVISION,
     names.REGION,
+    names.KEYFRAME,
     names.LABEL,
     names.SYNC,
 )
@@ -40,7 +41,12 @@ _CONNECTIONS: Final = (
     names.ANNOTATION_IMAGE,
     names.ANNOTATION_REGION,
     names.ANNOTATION_HISTORY,
+    names.ANNOTATION_PAYLOAD,
+    names.REGION_MEDIA,
     names.REGION_LABEL,
+    names.REGION_KEYFRAME,
+    names.REGION_MASK,
+    names.REGION_RELATION,
 )
 
 
@@ -50,7 +56,7 @@ def contents(db: ApertureDB) -> dict[str, Counter[str]]:
     found |= {name: _rows(db, "FindConnection", {"with_class": name}) for name in _CONNECTIONS}
     for command in ("FindImage", "FindBlob"):
         found[command] = _rows(db, command, {"blobs": False})
-    for command in ("FindBoundingBox", "FindPolygon"):
+    for command in ("FindBoundingBox", "FindPolygon", "FindClip"):
         found[command] = _rows(db, command, {})
     return found
 

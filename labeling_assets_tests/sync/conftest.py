@@ -10,7 +10,8 @@ import pytest
 
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.local_aperturedb.server import LocalServer
-from labeling_assets_tests.sync.world import Stock, WatchedDatabase, World, pictures, write_project
+from labeling_assets_tests.sync.desk import Desk, desk
+from labeling_assets_tests.sync.world import Stock, WatchedDatabase, World, picture, pictures, write_project
 
 _numbers = itertools.count(1)
 
@@ -69,3 +70,18 @@ def tiny_video(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         writer.write(np.full((48, 64, 3), 80 * brightness, np.uint8))
     writer.release()
     return path.read_bytes()
+
+
+@pytest.fixture
+def on_picture(stock: Stock) -> Desk:
+    return desk(stock, "a.png", picture())
+
+
+@pytest.fixture
+def on_video(stock: Stock, tiny_video: bytes) -> Desk:
+    return desk(stock, "a.mp4", tiny_video)
+
+
+@pytest.fixture
+def on_text(stock: Stock) -> Desk:
+    return desk(stock, "a.txt", "Ada saw Ben.")

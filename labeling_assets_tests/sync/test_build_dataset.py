@@ -6,7 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from labeling_assets.sync.build_dataset import DatasetReport, build_dataset
+from labeling_assets.sync import build_dataset as module
+from labeling_assets.sync.build_dataset import DatasetReport, build_dataset, columns
+from labeling_assets_tests.sync.desk import ON_PICTURE, ON_VIDEO, Desk, annotation, desks_of
 from labeling_assets_tests.sync.world import Stock, World, box, note, outline
 
 
@@ -70,3 +72,56 @@ def test_without_labels_the_table_has_its_columns_and_no_rows(stock: Stock, tmp_
 def test_no_half_written_file_is_left(stock: Stock, tmp_path: Path):
     build(stock, tmp_path / "out")
     assert [path.name for path in (tmp_path / "out" / "cars").iterdir()] == ["May.parquet"]
+
+
+def test_every_form_on_a_picture_is_one_row(on_picture: Desk, tmp_path: Path):
+    on_picture.create(ON_PICTURE)
+    table = pd.read_parquet(build(on_picture.stock, tmp_path).path).set_index("region_id")
+    assert table["form"].fillna("").to_dict() == {"r1": "box", "r2": "polygon", "r3": "", "r4": ""}
+    boxes = table[["x_px", "y_px", "width_px", "height_px"]]
+    assert [list(row) for row in boxes.loc[["r1", "r2", "r3"]].to_numpy()] == [
+        [4, 6, 12, 12],
+        [4, 3, 20, 15],
+        [0, 0, 40, 30],
+    ]
+    assert table["polygon_px"].dropna().map(json.loads).to_dict() == {
+        "r2": [[[4, 3], [24, 3], [4, 18]]],
+        "r3": [[[0, 0], [4, 0], [0, 4]], [[20, 20], [24, 20], [20, 24]]],
+    }
+    assert table.loc["r3", "mask_area_px"] == 1200
+
+
+def test_every_form_on_a_video_is_one_row(on_video: Desk, tmp_path: Path):
+    on_video.create(ON_VIDEO)
+    table = pd.read_parquet(build(on_video.stock, tmp_path).path).set_index("region_id")
+    assert table["form"].fillna("").to_dict() == {"v1": "clip", "v2": "clip", "v3": ""}
+    assert table[["start_s", "end_s", "length_s"]].loc["v1"].tolist() == [0, 0.2, 0.2]
+
+
+def test_media_are_taken_in_turns(stock: Stock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The table and its digest do not show it."""
+    desks = [*desks_of(stock, 3)]
+    for number, here in enumerate(desks):
+        writer, context = here.writer()
+        writer.create(context, annotation(id=number), ON_PICTURE)
+        here.send()
+    whole = build(stock, tmp_path / "whole")
+    monkeypatch.setattr(module, "_MEDIA_AT_ONCE", 1)
+    turns = build(stock, tmp_path / "turns")
+    assert (turns.rows, turns.media, turns.annotations, turns.labels) == (
+        12,
+        3,
+        3,
+        {"road": 6, "animal/dog": 3, "car": 3},
+    )
+    assert (whole.rows, whole.labels, whole.digest) == (turns.rows, turns.labels, turns.digest)
+    pd.testing.assert_frame_equal(pd.read_parquet(whole.path), pd.read_parquet(turns.path))
+    assert list(pd.read_parquet(turns.path)["media_guid"].unique()) == sorted(here.guid for here in desks)
+
+
+def test_an_empty_table_has_the_types_of_a_full_one(stock: Stock, on_picture: Desk, tmp_path: Path):
+    empty = pd.read_parquet(build(stock, tmp_path / "empty").path)
+    on_picture.create(ON_PICTURE)
+    full = pd.read_parquet(build(stock, tmp_path / "full").path)
+    assert empty.dtypes.to_dict() == full.dtypes.to_dict()
+    assert list(full.columns) == list(columns())

@@ -16,11 +16,13 @@ from labeling_assets.clients.query import Query
 from labeling_assets.errors import RefusedError, TransientError
 from labeling_assets.local_aperturedb.limits import Limits
 from labeling_assets.local_aperturedb.server import LocalServer
+from labeling_assets.mapping.label_config import LabelConfig
+from labeling_assets.sync import write_regions
 from labeling_assets.sync.collect_annotations import collect_annotations
 from labeling_assets.sync.stored_annotations import payload_of
 from labeling_assets.sync.watermark import load_state
 from labeling_assets_tests.faults.contents import expire_leases
-from labeling_assets_tests.sync.world import LINKS, WatchedDatabase, World, box, note, outline, picture, pictures
+from labeling_assets_tests.sync.world import BOXES, LINKS, WatchedDatabase, World, box, note, outline, picture, pictures
 
 # How much at once
 
@@ -569,3 +571,120 @@ def test_a_task_that_a_sync_finds_is_connected_to_its_project(published: World):
     edges = published.db.find("FindConnection", None, class_name=names.PROJECT_TASK, properties=[names.KEY])
     assert sorted(f"{row[names.LS_GUID]}|project" for row in tasks) == sorted(row[names.KEY] for row in edges)
     assert len(edges) == 4
+
+
+# What ApertureDB refuses
+
+
+def test_one_refused_form_costs_its_task_the_forms_and_nobody_else_anything(published: World):
+    """ApertureDB holds a smaller picture than it says, so the server knows better than the mapping."""
+    first, second, third = published.tasks()
+    wrong = {"properties": {"LS_width": 400}, "constraints": equal("guid", second["data"]["guid"])}
+    published.db.one("UpdateImage", wrong)
+    published.annotate(first["id"], box())
+    made = published.annotate(second["id"], box("r7") | {"original_width": 400}, note("dark"))
+    published.annotate(third["id"], box())
+    report = published.collect()
+    assert (report.created, report.regions, published.boxes("car")) == (3, 4, 2)
+    (problem,) = [note.text for note in report.problems if note.subject == f"annotation {made['id']}"]
+    missing = "derived boxes, outlines and spans, boxes, polygons and clips"
+    assert problem.startswith(f"without its {missing}, as ApertureDB refused them: JSON Command ")
+    (kept,) = published.stored(names.REGION, equal("LS_id", "r7"))
+    assert kept["LS_reason"].startswith("refused by ApertureDB: JSON Command ")
+    assert (kept["LS_label"], kept["LS_x"]) == ("car", 10)
+    assert published.collect().idle
+    assert published.collect(full=True).unchanged == 3
+
+
+def test_tasks_whose_objects_are_too_many_for_one_query_are_split(
+    published: World, aperturedb: LocalServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(write_regions, "MOST_COMMANDS", 120)
+    for task in published.task_ids():
+        published.annotate(task, *(box(f"r{number}") for number in range(20)))
+    with SlicedDatabase(aperturedb.key) as db:
+        report = collect_annotations(db, published.ls, published.project, batch="May")
+        assert [text for text in db.writes if "annotations" in text] == ["1 annotations"] * 3
+    assert (report.created, report.regions, report.problems) == (3, 60, [])
+
+
+def test_a_task_that_is_too_large_alone_keeps_its_json_and_says_so(published: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(write_regions, "MOST_COMMANDS", 120)
+    first, second, _ = published.task_ids()
+    made = published.annotate(first, *(box(f"r{number}") for number in range(80)))
+    published.annotate(second, box())
+    report = published.collect()
+    assert [(note.subject, note.text) for note in report.problems] == [
+        (
+            f"annotation {made['id']}",
+            "its 80 regions: in its JSON only, they do not fit into one query",
+        )
+    ]
+    assert (len(published.annotations()), published.boxes("car")) == (2, 1)
+    assert published.collect().idle
+
+
+# Other media
+
+
+def test_places_in_a_text_are_counted_in_characters(make_world: Callable[..., World]):
+    config = """<View><Text name="text" value="$text"/>
+    <Labels name="label" toName="text"><Label value="name"/></Labels></View>"""
+    world = make_world(config=config, yaml="media_types: [text]\n")
+    world.hand_in({"a.txt": "Grüße an 😀 Ada"})
+    world.publish()
+    value = {"start": 12, "end": 15, "text": "Ada", "labels": ["name"]}  # as older versions counted: the emoji is two
+    world.annotate(
+        world.task_ids()[0],
+        {"id": "s1", "type": "labels", "from_name": "label", "to_name": "text", "value": value},
+    )
+    assert world.collect().problems == []
+    (found,) = world.stored(names.REGION)
+    wanted = ("LS_kind", "LS_start", "LS_start_codepoint", "LS_end_codepoint", "LS_quote", "LS_label")
+    assert [found[name] for name in wanted] == ["text_span", 12, 11, 14, "Ada", "name"]
+
+
+def test_a_video_has_clips_and_keyframes(make_world: Callable[..., World], tiny_video: bytes):
+    config = """<View><Video name="video" value="$video"/>
+    <TimelineLabels name="moment" toName="video"><Label value="goal"/></TimelineLabels>
+    <VideoRectangle name="box" toName="video"/>
+    <Labels name="label" toName="video"><Label value="ball"/></Labels></View>"""
+    world = make_world(config=config, yaml="media_types: [video]\n")
+    world.hand_in({"a.mp4": tiny_video})
+    world.publish()
+    place = {"x": 10, "y": 10, "width": 20, "height": 20, "rotation": 0, "enabled": True}
+    sequence = [{**place, "frame": 1, "time": 0.1}, {**place, "frame": 3, "time": 0.3, "enabled": False}]
+    item = {"to_name": "video"}
+    moment = {"ranges": [{"start": 2, "end": 3}], "timelinelabels": ["goal"]}
+    track = {"sequence": sequence, "framesCount": 3, "duration": 0.3}
+    made = world.annotate(
+        world.task_ids()[0],
+        {**item, "id": "m1", "type": "timelinelabels", "from_name": "moment", "value": moment},
+        {**item, "id": "b1", "type": "videorectangle", "from_name": "box", "value": track},
+        {**item, "id": "b1", "type": "labels", "from_name": "label", "value": {**track, "labels": ["ball"]}},
+    )
+    assert world.collect(run_id="run-3").problems == []
+    found = world.db.find("FindClip", None, properties=["LS_id", "LS_derived", "LS_label", "_range_start", "LS_run_id"])
+    assert [[row[name] for name in ("LS_id", "LS_derived", "LS_label", "LS_run_id")] for row in found] == [
+        ["m1", False, "goal", "run-3"],
+        ["b1", True, "ball", "run-3"],
+    ]
+    assert [row["LS_frame"] for row in world.stored(names.KEYFRAME)] == [0, 2]
+    world.ls.update_annotation(made["id"], {"result": []})
+    world.collect()
+    assert world.db.count("FindClip", None) + len(world.stored(names.KEYFRAME)) + len(world.stored(names.REGION)) == 0
+
+
+def test_annotations_name_the_configuration_that_label_studio_had(published: World):
+    first, second, _ = published.task_ids()
+    published.annotate(first, box())
+    published.collect()
+    config = BOXES.replace('<Label value="dog"/>', '<Label value="cat"/>')
+    published.ls.update_project(published.record.project_id, label_config=config)
+    published.annotate(second, box(label="cat"))
+    (problem,) = published.collect().problems
+    assert problem.subject == "label configuration"
+    hashes = [row["LS_config_hash"] for row in published.annotations()]
+    assert hashes == [LabelConfig.parse(xml).hash for xml in (BOXES, config)]
+    held = {row["LS_hash"]: row["LS_xml"] for row in published.stored(names.CONFIG)}
+    assert [LabelConfig.parse(held[it]).labels_of("label") for it in hashes] == [("car", "dog"), ("car", "cat")]

@@ -1,5 +1,6 @@
 """Exactly one task for each medium and project, however often and by however many it is made."""
 
+import html
 import threading
 import time
 from collections.abc import Callable
@@ -17,9 +18,19 @@ from labeling_assets.media_urls import guid_in_link
 from labeling_assets.sync.labeling_project import ensure_project
 from labeling_assets.sync.lease import lease
 from labeling_assets_tests.faults.contents import expire_leases
+from labeling_assets_tests.sync.recordings import pdf
 from labeling_assets_tests.sync.world import LINKS, WatchedDatabase, World, box, picture, pictures
 
 SHOP = '<View><Text name="t" value="$shop"/><Choices name="c" toName="t"><Choice value="ok"/></Choices></View>'
+TABLES = """
+<View>
+  <TimeSeries name="series" value="$series" valueType="json" timeColumn="Time"><Channel column="Speed"/></TimeSeries>
+  <TimeSeries name="address" value="$address" timeColumn="Time"><Channel column="Speed"/></TimeSeries>
+  <Table name="table" value="$table"/>
+  <Text name="text" value="$text"/>
+  <TimeSeriesLabels name="label" toName="series"><Label value="fast"/></TimeSeriesLabels>
+</View>
+"""
 
 
 class LosesTheAnswer(httpx.BaseTransport):
@@ -240,6 +251,30 @@ def test_a_text_becomes_the_task_itself(make_world: Callable[..., World]):
     assert world.tasks()[0]["data"]["text"] == "grüße"
 
 
+def test_label_studio_takes_a_table_in_every_form_that_its_tags_show(make_world: Callable[..., World]):
+    world = make_world(config=TABLES, yaml="media_types: [csv]")
+    world.hand_in({"a.csv": "Time,Speed\n0,1.5\n1,2\n", "b.csv": "Time,Speed\n0\n1,2,3\n"})
+    report = world.publish()
+    (data,) = [task["data"] for task in world.tasks()]
+    assert data["series"] == {"time": [0, 1], "speed": [1.5, 2]}
+    assert data["table"] == [{"Time": "0", "Speed": "1.5"}, {"Time": "1", "Speed": "2"}]
+    assert data["text"] == "Time,Speed\n0,1.5\n1,2\n"
+    assert data["address"] == LINKS.link(data["guid"])
+    (failed,) = report.failed
+    assert failed.text.startswith("line 2 of the CSV has 1 cells, the first has 2")
+
+
+def test_label_studio_takes_pages_that_embed_a_pdf(make_world: Callable[..., World]):
+    shown = '<Pdf name="pdf" value="$pdf"/><HyperText name="page" value="$page"/>'
+    choices = '<Choices name="kind" toName="pdf"><Choice value="bill"/></Choices>'
+    world = make_world(config=f"<View>{shown}{choices}</View>", yaml="media_types: [pdf]")
+    world.hand_in({"a.pdf": pdf(2)})
+    world.publish()
+    (data,) = [task["data"] for task in world.tasks()]
+    assert data["pdf"] == LINKS.link(data["guid"])
+    assert data["page"].startswith(f'<embed src="{html.escape(data["pdf"])}" type="application/pdf"')
+
+
 # What is refused before anything is sent
 
 
@@ -249,7 +284,7 @@ def test_a_text_becomes_the_task_itself(make_world: Callable[..., World]):
         ("<View><Image", "", "label configuration"),
         ('<View><Image name="i" value="$image"/></View>', "", "nothing to label with"),
         (SHOP.replace("$shop", "$guid"), "", r"uses \$guid, which is filled for every task"),
-        (SHOP, "data: {shop: elsewhere}", "'elsewhere'; use link, text, column:<name>"),
+        (SHOP, "data: {shop: elsewhere}", "'elsewhere'; use link, text, html, items, rows, series, column:<name>"),
         (SHOP, "data: {price: link}", "gives data for price, but the label configuration has only shop"),
     ],
     ids=["not XML", "no control", "reserved variable", "unknown source", "unknown variable"],

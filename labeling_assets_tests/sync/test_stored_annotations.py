@@ -3,8 +3,9 @@
 from typing import Any
 
 from labeling_assets.mapping.annotation import content_hash
+from labeling_assets.mapping.payload import payload
 from labeling_assets.sync.labeling_project import ProjectRecord
-from labeling_assets.sync.stored_annotations import StoredAnnotation, TaskChange, annotation_guid, payload, task_change
+from labeling_assets.sync.stored_annotations import StoredAnnotation, TaskChange, annotation_guid, task_change
 from labeling_assets_tests.sync.world import box
 
 RECORD = ProjectRecord("i|cars", "cars", "i", 1, "2026-05-01T12:00:00.000000Z", "h", "http://ls/projects/1")

@@ -1,5 +1,6 @@
 """Each check passes where all is well, and names the offender where it is not."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from labeling_assets.sync.verify import (
     verify_rows,
     verify_tasks,
 )
-from labeling_assets_tests.sync.world import Stock, World, box, picture, pictures
+from labeling_assets_tests.sync.world import BOXES, Stock, World, box, picture, pictures
 
 
 def run(stock: Stock, command: str, body: dict[str, Any], blob: bytes | None = None) -> None:
@@ -173,9 +174,59 @@ def test_a_label_that_the_configuration_does_not_know_is_named(labelled: World):
     assert offender["problem"].startswith("'label' has no label 'cat'; did you mean 'car'?")
 
 
+def test_a_label_that_is_no_longer_in_the_configuration_is_listed_with_its_uses(labelled: World):
+    """Also where nothing changed since."""
+    labelled.annotate(labelled.task_ids()[2], box("r1"), box("r2"), box("r3", "dog"))
+    labelled.collect()
+    labelled.collect()
+    labelled.rewrite(config=BOXES.replace('<Label value="car"/>', '<Label value="cart"/>'))
+    (offender,) = annotations(labelled).vocabulary.offenders
+    assert (offender["label"], offender["regions"]) == ("car", 5)
+    assert offender["problem"] == "'label' has no label 'car'; did you mean 'cart'?"
+    named = [text.split(" (")[0] for text in offender["first annotations"].split(", ")]
+    theirs = [str(given["id"]) for task in labelled.tasks() for given in task["annotations"]]
+    assert sorted(named) == sorted(theirs)
+    assert offender["url"].startswith(labelled.record.url)
+
+
+def test_labels_of_another_batch_are_not_listed(labelled: World):
+    labelled.rewrite(config=BOXES.replace('<Label value="car"/>', '<Label value="cart"/>'))
+    labelled.hand_in(pictures(1, first=7), batch="June")
+    assert verify_annotations(labelled.db, labelled.ls, labelled.project, "June").vocabulary.offenders == []
+
+
+def test_labels_that_come_with_the_task_are_any(make_world: Callable[..., World]):
+    config = """<View><Image name="image" value="$image"/>
+    <Choices name="given" toName="image" value="$options"/>
+    <Choices name="fixed" toName="image"><Choice value="yes"/><Choice value="maybe"/></Choices></View>"""
+    world = make_world(config=config, yaml="data: {options: column:LS_source_uri}\n")
+    world.hand_in(pictures(1))
+    world.publish()
+    given = {"type": "choices", "to_name": "image"}
+    world.annotate(
+        world.task_ids()[0],
+        {**given, "id": "c1", "from_name": "given", "value": {"choices": ["whatever"]}},
+        {**given, "id": "c2", "from_name": "fixed", "value": {"choices": ["no"]}},
+    )
+    world.collect()
+    (offender,) = annotations(world).vocabulary.offenders
+    assert (offender["label"], offender["region"]) == ("no", "c2")
+
+
+def test_a_configuration_that_was_changed_in_label_studio_is_told(labelled: World):
+    config = BOXES.replace('<Label value="dog"/>', '<Label value="cat"/>')
+    labelled.ls.update_project(labelled.record.project_id, label_config=config)
+    (offender,) = annotations(labelled).vocabulary.offenders
+    change = "'cat' added to 'label', 'dog' removed from 'label'"
+    assert offender["problem"].startswith(f"the label configuration was changed in Label Studio: {change}; ")
+    assert offender["url"] == f"{labelled.record.url}/settings/labeling"
+    labelled.ls.update_project(labelled.record.project_id, label_config=BOXES)
+    assert annotations(labelled).vocabulary.passed
+
+
 def test_one_of_two_annotations_that_is_missing_in_aperturedb_is_named(labelled: World):
     second = labelled.tasks()[1]
-    lost = all_of(equal("LS_id", second["annotations"][0]["id"]), equal("LS_task_id", second["id"]))
+    lost = all_of(equal("LS_annotation_id", second["annotations"][0]["id"]), equal("LS_task_id", second["id"]))
     run(labelled, "DeleteEntity", {"with_class": names.ANNOTATION, "constraints": lost})
     (offender,) = annotations(labelled).counts.offenders
     assert (offender["task"], offender["problem"]) == (second["id"], "1 of its annotations are only in Label Studio")
@@ -185,7 +236,10 @@ def test_an_annotation_that_is_only_in_aperturedb_is_named(labelled: World):
     second = labelled.tasks()[1]
     kept = labelled.stored(names.ANNOTATION, equal("LS_task_id", second["id"]))[0]
     wanted = ("LS_instance", "LS_project", "LS_batch", "LS_task_id", "LS_media_guid", "LS_content_hash", "LS_revision")
-    extra = {name: kept[name] for name in wanted} | {names.LS_GUID: "not-in-label-studio", "LS_id": 1_000_000}
+    extra = {name: kept[name] for name in wanted} | {
+        names.LS_GUID: "not-in-label-studio",
+        "LS_annotation_id": 1_000_000,
+    }
     run(labelled, "AddEntity", {"class": names.ANNOTATION, "properties": extra})
     (offender,) = annotations(labelled).counts.offenders
     assert (offender["task"], offender["problem"]) == (second["id"], "1 of its annotations are only in ApertureDB")

@@ -162,7 +162,9 @@ class World(Stock):
 
     def annotations(self) -> list[Object]:
         """Annotations in ApertureDB, tombstones included, by id."""
-        return sorted(self.stored(names.ANNOTATION), key=lambda row: (row["LS_id"], row["LS_created_at"]["_date"]))
+        return sorted(
+            self.stored(names.ANNOTATION), key=lambda row: (row["LS_annotation_id"], row["LS_created_at"]["_date"])
+        )
 
     def boxes(self, label: str) -> int:
         """How many boxes a plain search by native label finds."""

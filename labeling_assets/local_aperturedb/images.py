@@ -1,5 +1,6 @@
 """Images: their size, their format, cutting, changing and re-encoding. The only module that imports Pillow."""
 
+import contextlib
 import io
 import struct
 import warnings
@@ -50,8 +51,18 @@ def cut(content: bytes, box: Rectangle, *, form: str | None = None) -> bytes:
     return changed(content, box=box, form=form)
 
 
+def decoded(content: bytes) -> Image.Image:
+    """A picture for `changed`, which need not decode it for every part. Raises QueryError."""
+    try:
+        image = _open(content)
+        image.load()
+    except _BROKEN as error:
+        raise QueryError(messages.BAD_IMAGE.format(reason=error)) from error
+    return image
+
+
 def changed(
-    content: bytes,
+    content: bytes | Image.Image,
     *,
     box: Rectangle | None = None,
     operations: Sequence[Operation] = (),
@@ -60,7 +71,7 @@ def changed(
     """A picture, or the part of it in a box, after operations, in its own format unless `form` says another."""
     buffer = io.BytesIO()
     try:
-        with _open(content) as image:
+        with _open(content) if isinstance(content, bytes) else contextlib.nullcontext(content) as image:
             name = FORMATS[form] if form else image.format
             part = image.crop(box) if box else image
             if operations and part.mode not in ("L", "RGB", "RGBA"):
@@ -83,7 +94,7 @@ def from_pixels(pixels: Any, form: str) -> bytes:
     return buffer.getvalue()
 
 
-def _open(content: bytes) -> Any:
+def _open(content: bytes) -> Image.Image:
     with warnings.catch_warnings():
         # A large picture is no reason for a warning on the console of the server.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)

@@ -35,11 +35,12 @@ _SPANS: Final = {
 
 @dataclass(slots=True)
 class Search:
-    """The objects of a kind that fulfil a condition on `o`."""
+    """The objects of a kind that fulfil a condition on `o`; those with a key are few."""
 
     kind: Kind
     scope: Scope
     where: Sql
+    by_key: bool = False
 
     def select(self, run: Run, what: str, tail: str = "", values: tuple[Any, ...] = ()) -> list[Row]:
         sql = f"SELECT {what} FROM {self.kind.target} o WHERE {self.where.text} {tail}"
@@ -65,7 +66,7 @@ def search(run: Run, kind: Kind, given: Arguments) -> Search:
     class_term, scope = _class_of(run, kind, name)
     if given.keys() <= _ONLY_CONSTRAINTS and (key := _key(given.get("constraints"), scope)) is not None:
         comparison, value = key
-        return Search(kind, scope, Sql(_by_key(class_term.text, *comparison), (value,)))
+        return Search(kind, scope, Sql(_by_key(class_term.text, *comparison), (value,)), by_key=True)
     terms = [class_term]
     if given.get("constraints") is not None:
         terms.append(predicate(given["constraints"], scope))

@@ -42,6 +42,32 @@ def test_list_gives_null_for_a_missing_property(ask, people):
     assert ages == [30, 20, None]
 
 
+EXACT = {
+    "whole": 2**53 - 1,
+    "negative": -7,
+    "third": 1 / 3,
+    "tiny": 5e-324,
+    "huge": 1.7976931348623157e308,
+    "yes": True,
+    "text": 'a "quoted" \\ line\n of Größe \U0001f600',
+    "empty": "",
+    "when": {"_date": "2026-03-02T12:00:00+00:00"},
+}
+
+
+@pytest.mark.parametrize("names", [[*EXACT, "missing"], *([name] for name in EXACT)], ids=lambda names: names[-1])
+@pytest.mark.parametrize("constraints", [{"name": ["==", "exact"]}, {"whole": [">", 0]}, None], ids=str)
+def test_listed_values_are_exact_however_they_are_found(ask, names, constraints):
+    ask({"AddEntity": {"class": "Person", "properties": {**EXACT, "name": "exact"}}})
+    where = {} if constraints is None else {"constraints": constraints}
+    (found,) = find(ask, results={"list": names}, **where)["entities"]
+    whole = find(ask, results=ALL)["entities"][0]
+    assert found == {name: whole.get(name) for name in names}
+    assert {name: found[name] for name in names if name not in ("missing", "when")} == {
+        name: EXACT[name] for name in names if name not in ("missing", "when")
+    }
+
+
 def test_all_properties_leaves_missing_ones_out(ask, people):
     entities = find(ask, results=ALL)["entities"]
     assert [sorted(item) for item in entities] == [

@@ -79,10 +79,11 @@ def find_regions(run: Run, kind: Kind, given: Arguments) -> Answer:
     """The pixels of a region are those of the rectangle around it."""
     if "image_ref" in given and "is_connected_to" in given:
         raise QueryError(messages.NOT_TOGETHER.format(names="image_ref and is_connected_to"))
-    read_image = lru_cache(maxsize=1)(run.transaction.read_blob)
+    # Parts of one picture mostly come one after the other.
+    decoded = lru_cache(maxsize=1)(lambda number: images.decoded(run.transaction.read_blob(number)))
 
     def crop(row: Row) -> bytes:
-        content = read_image(image_of(run, kind, row)["id"])
+        content = decoded(image_of(run, kind, row)["id"])
         box = (row["x"], row["y"], row["x"] + row["width"], row["y"] + row["height"])
         return images.changed(content, box=box, operations=given.get("operations", ()), form=given.get("as_format"))
 

@@ -10,6 +10,8 @@ from pydantic.fields import FieldInfo
 from labeling_assets.local_aperturedb.arguments import ObjectOf, Required, unsupported
 from labeling_assets.local_aperturedb.commands import COMMANDS, UNSUPPORTED
 from labeling_assets.local_aperturedb.session import SESSION_COMMANDS
+from labeling_assets.mapping.kind import Kind, no_way_back
+from labeling_assets.mapping.kinds import KINDS
 from labeling_assets.projects import Project
 from labeling_assets.settings import SETTINGS_FILE, Settings
 
@@ -75,6 +77,55 @@ def local_server_page() -> str:
     )
 
 
+_KINDS = """\
+A Label Studio annotation is a list of results. Results with the same region id become one region: the one with a form
+decides what the region becomes, the others add labels, choices, texts and values to it. What was said about a region
+with a form is in its properties `LS_choice`, `LS_text`, `LS_rating`, ... (the first of each) and, by control, in
+`LS_attributes` (JSON). Every label, choice and node of a taxonomy, and every node above it, is an edge
+`LS_region_label`. Relations between regions become connections `LS_relation`.
+
+Where ApertureDB has a native form (BoundingBox, Polygon, Clip) and the label has a valid one, the region is that
+object. Else it is an entity `LS_region` with the same properties, and `LS_reason` says why: a self-crossing polygon, a
+box outside the picture, a picture whose size is not known. Coordinates in properties are exact: percent of the picture
+as shown, seconds, frames from 0. `LS_type` is the type of the result, `LS_kind` what it turned out to be: box,
+rotated_box, polygon, ellipse, keypoint, vector, mask, text_span, html_span, paragraph_span, audio_range,
+time_series_range, video_track, timeline_range, video_range, choices, taxonomy, text, rating, number, datetime,
+pairwise, ranker, or raw.
+
+**Kinds that are not in the table**, also tomorrow's, are kept: the region is an `LS_region` with `LS_kind` = raw, its
+labels (if they stand where Label Studio puts them) and `LS_reason` = "unknown kind"; its exact JSON is in the
+annotation's `LS_data`, as that of all others. The same holds for a result of a known kind whose value is malformed;
+`LS_reason` then names the place. `labeling-assets explain FILE.json` counts both by name, without any server.
+
+The last column says whether the result can be made again from the object alone, as for predictions and for a copy
+into another project. An annotation that goes back to Label Studio as it was is always made from its exact JSON."""
+
+
+def kinds_page() -> str:
+    """docs/kinds.md"""
+    types: dict[int, list[str]] = {}
+    for result_type, kind in KINDS.items():
+        types.setdefault(id(kind), []).append(result_type)
+    by_id = {id(kind): kind for kind in KINDS.values()}
+    rows = [_kind_row(names, by_id[key]) for key, names in types.items()]
+    becomes = "connection LS_relation between the two regions"
+    rows.append(f"| `Relations` | `relation` | {becomes} | `LS_direction`, `LS_labels` | from the object |")
+    rows.append("| any other | any other | LS_region with `LS_kind` = raw | none | from the JSON |")
+    return _page(
+        "# Kinds of labels",
+        _KINDS,
+        "| control tags | `type` of the result | becomes | properties | way back |",
+        rows,
+    )
+
+
+def _kind_row(types: list[str], kind: Kind) -> str:
+    tags = ", ".join(f"`{tag}`" for tag in kind.tags)
+    properties = ", ".join(f"`{name}`" for name in kind.properties) or "none"
+    back = "from the JSON" if kind.write is no_way_back else "from the object"
+    return f"| {tags} | {', '.join(f'`{name}`' for name in types)} | {kind.becomes} | {properties} | {back} |"
+
+
 def _parameters(parameters: Mapping[str, Any]) -> str:
     return ", ".join(_parameter(name, declared) for name, declared in parameters.items()) or "none"
 
@@ -107,7 +158,12 @@ def _default(field: FieldInfo) -> str:
     return f"`{shown}`"
 
 
-PAGES = {"settings.md": settings_page, "projects.md": projects_page, "local_aperturedb.md": local_server_page}
+PAGES = {
+    "settings.md": settings_page,
+    "projects.md": projects_page,
+    "kinds.md": kinds_page,
+    "local_aperturedb.md": local_server_page,
+}
 
 if __name__ == "__main__":
     for page, make in PAGES.items():

@@ -2,9 +2,12 @@
 
 import click
 
+from labeling_assets.commands.adopt import adopt
 from labeling_assets.commands.aperturedb import aperturedb
 from labeling_assets.commands.batch import batch
+from labeling_assets.commands.explain import explain
 from labeling_assets.commands.gateway import gateway
+from labeling_assets.commands.push import push
 from labeling_assets.commands.sync import status, sync
 from labeling_assets.commands.up import up
 from labeling_assets.errors import LabelingAssetsError
@@ -26,7 +29,7 @@ def main() -> None:
     """Media in ApertureDB, labels from Label Studio, every step in Dagster."""
 
 
-for _command in (up, status, sync, batch, aperturedb, gateway):
+for _command in (up, status, sync, push, batch, adopt, aperturedb, gateway, explain):
     main.add_command(_command)
 
 

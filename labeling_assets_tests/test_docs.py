@@ -1,6 +1,7 @@
 """What users read is true: every command, asset, setting and column is documented."""
 
 import importlib.util
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from labeling_assets.cli import main
+from labeling_assets.mapping.kinds import KINDS
 from labeling_assets.sync.build_dataset import columns
 
 ROOT = Path(__file__).parent.parent
@@ -21,10 +23,25 @@ def _generator():
     return module
 
 
-@pytest.mark.parametrize("page", ["settings.md", "projects.md", "local_aperturedb.md"])
+@pytest.mark.parametrize("page", ["settings.md", "projects.md", "kinds.md", "local_aperturedb.md"])
 def test_generated_pages_are_up_to_date(page: str) -> None:
     """`uv run python docs/generate.py` writes them."""
     assert (ROOT / "docs" / page).read_text(encoding="utf-8") == _generator().PAGES[page]()
+
+
+def test_every_kind_says_what_it_becomes() -> None:
+    page = (ROOT / "docs" / "kinds.md").read_text(encoding="utf-8")
+    assert [name for name in KINDS if f"`{name}`" not in page] == []
+    assert [name for name, kind in KINDS.items() if not kind.tags or not kind.becomes] == []
+
+
+def test_every_kind_of_region_is_named() -> None:
+    page = (ROOT / "docs" / "kinds.md").read_text(encoding="utf-8")
+    pairs = (ROOT / "labeling_assets_tests" / "data" / "mapping").glob("*/*.aperturedb.json")
+    regions = [region for pair in pairs for region in json.loads(pair.read_text(encoding="utf-8"))["regions"]]
+    kinds = {region["properties"]["LS_kind"] for region in regions}
+    assert len(kinds) >= 20
+    assert [kind for kind in kinds if not re.search(rf"\b{kind}\b", page)] == []
 
 
 def _commands() -> list[str]:

@@ -1,15 +1,30 @@
 """Single values: ratings, numbers, dates with times."""
 
+from collections.abc import Callable
+
 from labeling_assets.mapping.kind import Context, Kind, Part, Role
+from labeling_assets.mapping.region import Region
 from labeling_assets.mapping.value import Value
 
+_BECOMES = "LS_region about the whole medium; about a part of it, a property of that part"
 
-def _number_kind(name: str) -> Kind:
+
+def _number_kind(name: str, tag: str) -> Kind:
     def read(value: Value, context: Context) -> Part:
         number = value.number(name)
-        return Part(name, attached=value.fields.get(name), properties={f"LS_{name}": number})
+        given = value.fields.get(name)
+        # A float holds whole numbers up to 2**53 exactly, ApertureDB up to 2**63.
+        exact = given if isinstance(given, int) and number != given and abs(given) < 2**63 else number
+        return Part(name, attached=given, properties={f"LS_{name}": exact})
 
-    return Kind(Role.ATTACHED, read)
+    return _single(name, tag, read)
+
+
+def _single(name: str, tag: str, read: Callable[[Value, Context], Part]) -> Kind:
+    def write(region: Region) -> dict[str, object]:
+        return {name: region.properties[f"LS_{name}"]}
+
+    return Kind(Role.ATTACHED, read, write=write, tags=(tag,), becomes=_BECOMES, properties=(f"LS_{name}",))
 
 
 def _read_datetime(value: Value, context: Context) -> Part:
@@ -18,6 +33,6 @@ def _read_datetime(value: Value, context: Context) -> Part:
     return Part("datetime", attached=text, properties={"LS_datetime": text})
 
 
-RATING = _number_kind("rating")
-NUMBER = _number_kind("number")
-DATETIME = Kind(Role.ATTACHED, _read_datetime)
+RATING = _number_kind("rating", "Rating")
+NUMBER = _number_kind("number", "Number")
+DATETIME = _single("datetime", "DateTime", _read_datetime)

@@ -71,7 +71,7 @@ def test_the_configuration_names_what_it_does_not_know(run, tmp_path: Path):
     (tmp_path / "config.xml").write_text(CONFIG)
     result = run([TASK], "--config", str(tmp_path / "config.xml"))
     assert result.exit_code == 0
-    assert "configuration: 'label' has no label 'car'; did you mean 'Car'? (1 times)" in result.stdout
+    assert "configuration: 'label' has no label 'car'; did you mean 'Car'? (1 time)" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,11 @@ def test_object_for_media_type(media_type: str, name: str | None):
     assert (shown.name if shown else None) == name
 
 
+def test_a_time_series_stands_behind_a_link_if_nothing_else_is_said():
+    xml = '<View><TimeSeries name="x" value="$v"/><TimeSeriesLabels name="l" toName="x"/></View>'
+    assert LabelConfig.parse(xml).objects[0].value_type == "url"
+
+
 @pytest.mark.parametrize(("attribute", "value_type"), [("", "text"), ('valueType="url"', "url")])
 def test_value_type(attribute: str, value_type: str):
     xml = f'<View><Text name="t" value="$t" {attribute}/><Rating name="r" toName="t"/></View>'

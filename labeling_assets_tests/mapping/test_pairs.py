@@ -8,6 +8,7 @@ import pytest
 from labeling_assets.mapping.annotation import map_annotation
 from labeling_assets.mapping.medium import Medium
 from labeling_assets.mapping.objects import objects_of
+from labeling_assets.mapping.round_trip import lossless_differences, native_differences
 
 FOLDER = Path(__file__).parent.parent / "data" / "mapping"
 CASES = sorted(str(path.relative_to(FOLDER)).split(".")[0] for path in FOLDER.glob("*/*.label_studio.json"))
@@ -24,3 +25,13 @@ def test_pair(case: str):
 def test_each_case_is_a_pair():
     assert len(CASES) >= 20
     assert len(list(FOLDER.glob("*/*.json"))) == 2 * len(CASES)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_way_back(case: str):
+    """The JSON exactly, and items made from the regions alone within 1e-6; those read as the same regions again."""
+    given = json.loads((FOLDER / f"{case}.label_studio.json").read_text())
+    medium = Medium(**given["medium"])
+    mapped = map_annotation(given["result"], medium)
+    assert list(lossless_differences({"result": given["result"]}, "$")) == []
+    assert list(native_differences(given["result"], mapped, medium, "$.result")) == []

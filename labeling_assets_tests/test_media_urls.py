@@ -87,7 +87,7 @@ def test_any_text_may_stand_where_a_link_is_expected(text: str) -> None:
     assert guid_in_link(text) is None
 
 
-@given(st.from_regex(r"[A-Za-z0-9._-]{1,200}", fullmatch=True))
+@given(st.from_regex(r"[A-Za-z0-9._-]{1,200}", fullmatch=True).filter(lambda guid: guid not in (".", "..")))
 def test_links_survive_being_decoded_twice(guid: str) -> None:
     """Label Studio decodes what stands in `data` more than once."""
     link = LINKS.link(guid)

@@ -1,7 +1,8 @@
 """Reading the `value` of a result item: typed, with the place of everything that is wrong."""
 
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeGuard
 
@@ -32,6 +33,17 @@ def finite_number(value: object) -> float | None:
 
 def is_list(value: object) -> TypeGuard[list[object] | tuple[object, ...]]:
     return isinstance(value, list | tuple)
+
+
+def _plain_points(given: Sequence[object]) -> tuple[Point, ...] | None:
+    """Points that are all as they should be, which most are; None if they must be looked at one by one."""
+    pairs = [pair for pair in given if isinstance(pair, list) and len(pair) == 2]
+    flat = [*itertools.chain.from_iterable(pairs)]
+    if len(pairs) < len(given) or not {*map(type, flat)} <= {float, int}:
+        return None
+    if not all(-LARGEST_PERCENT <= number <= LARGEST_PERCENT for number in flat):
+        return None
+    return tuple(zip(map(float, flat[::2]), map(float, flat[1::2]), strict=True))
 
 
 @dataclass(slots=True)
@@ -131,6 +143,9 @@ class Value:
         if not is_list(given):
             self.expected("a list of points", name)
             return ()
+        plain = _plain_points(given)
+        if plain is not None:
+            return plain
         return tuple(self._point(item, name, index) for index, item in enumerate(given))
 
     def _point(self, given: object, name: str, index: int) -> Point:

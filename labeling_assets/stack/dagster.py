@@ -4,6 +4,7 @@ Webserver and daemon share one code server, on a socket that only the owner of t
 code server can run code. It reloads the definitions when the UI asks for it.
 """
 
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, Final
 import httpx
 import yaml
 
-from labeling_assets.errors import ConfigurationError, RefusedError, TransientError
+from labeling_assets.errors import ConfigurationError, RefusedError, ServiceError, TransientError
 from labeling_assets.settings import LocalStack, Settings
 from labeling_assets.stack.home import HOST, port_of
 from labeling_assets.stack.processes import ManagedProcess
@@ -62,6 +63,21 @@ def write_configuration(settings: Settings, socket: Path) -> None:
         (folder / "dagster.yaml").write_text(text)
     server = {"grpc_server": {"socket": str(socket), "location_name": LOCATION}}
     _workspace(settings).write_text(yaml.safe_dump({"load_from": [server]}))
+
+
+def make_storage(settings: Settings, environment: Mapping[str, str]) -> None:
+    """Dagster's databases, at the first start: of two processes that make them at the same time one fails.
+
+    Raises:
+        ServiceError: Dagster cannot make them; with its own words.
+    """
+    if (_folder(settings) / "schedules" / "schedules.db").exists():
+        return
+    made = subprocess.run(
+        [sys.executable, "-m", "dagster", "instance", "info"], env=environment, capture_output=True, text=True
+    )
+    if made.returncode:
+        raise ServiceError(f"Dagster cannot make its storage in {_folder(settings)}: {made.stderr[-2000:]}")
 
 
 def code_server(

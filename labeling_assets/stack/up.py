@@ -99,6 +99,7 @@ class Stack:
         environment = child_environment(self._settings)
         socket = self._sockets / "code_server"
         dagster.write_configuration(self._settings, socket)
+        dagster.make_storage(self._settings, environment)
         label_studio = None if self._settings.label_studio_url else LabelStudioService(self._settings, local)
         others: list[Service] = [
             dagster.code_server(self._settings, environment, socket, definitions=definitions),

@@ -54,11 +54,13 @@ def collect_annotations(
     full: bool = False,
     run_id: str = "",
     progress: Progress = lambda _: None,
+    wait_s: float = 30.0,
 ) -> CollectReport:
     """Make ApertureDB equal to Label Studio for one batch.
 
     With nothing to do it makes two requests to Label Studio and writes nothing. `full` reads every task again,
-    whatever the watermark says. It may be killed anywhere and started again.
+    whatever the watermark says. `wait_s` is how long to wait for another run of the same batch; one that takes longer
+    is worth a message. It may be killed anywhere and started again.
 
     Raises:
         DataError: the project was never made, is gone, or Label Studio was rebuilt.
@@ -74,8 +76,7 @@ def collect_annotations(
     report.idle = not full and _idle(db, ls, record, batch, state=state, task_number=current.task_number)
     if not report.idle:
         prepare_database(db, (project.state,))
-        # Long enough for another run of the same batch; one that takes longer is worth a message.
-        with lease(db, record.sync_key(batch), wait_s=30) as held:
+        with lease(db, record.sync_key(batch), wait_s=wait_s) as held:
             record = _with_config(db, record, current.label_config, report)
             collector = _Collector(db, ls, project, record, report, held=held, batch=batch, run_id=run_id)
             state = load_state(db, record.sync_key(batch))

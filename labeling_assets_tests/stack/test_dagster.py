@@ -1,5 +1,6 @@
 """What `up` writes for Dagster, and what it reads from its GraphQL end point."""
 
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,9 @@ import httpx
 import pytest
 import yaml
 
-from labeling_assets.errors import ConfigurationError, TransientError
+from labeling_assets.errors import ConfigurationError, ServiceError, TransientError
 from labeling_assets.settings import Settings
-from labeling_assets.stack.dagster import DagsterUI, write_configuration
+from labeling_assets.stack.dagster import DagsterUI, make_storage, write_configuration
 
 
 @pytest.fixture
@@ -48,6 +49,22 @@ def test_the_workspace_names_the_socket(settings: Settings) -> None:
 def test_logs_of_runs_are_for_the_owner_only(settings: Settings) -> None:
     write_configuration(settings, settings.home / "socket")
     assert stat.S_IMODE((settings.home / "dagster").stat().st_mode) == 0o700
+
+
+def test_the_storage_is_made_once(settings: Settings) -> None:
+    write_configuration(settings, settings.home / "socket")
+    environment = {**os.environ, "DAGSTER_HOME": str(settings.home / "dagster")}
+    make_storage(settings, environment)
+    made = settings.home / "dagster" / "schedules" / "schedules.db"
+    assert made.exists()
+    make_storage(settings, {})  # would fail without DAGSTER_HOME
+
+
+def test_storage_that_cannot_be_made_is_told(settings: Settings) -> None:
+    write_configuration(settings, settings.home / "socket")
+    (settings.home / "dagster" / "dagster.yaml").write_text("storage: {nonsense: {}}\n")
+    with pytest.raises(ServiceError, match="nonsense"):
+        make_storage(settings, {**os.environ, "DAGSTER_HOME": str(settings.home / "dagster")})
 
 
 def ui(*, status: int = 200, **body: Any) -> DagsterUI:

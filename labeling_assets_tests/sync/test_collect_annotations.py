@@ -488,7 +488,7 @@ def test_two_syncs_of_one_batch_exclude_each_other(published: World, label_studi
 
         def meanwhile() -> None:
             with pytest.raises(TransientError, match=r"Another process is writing .*\|cars\|May") as refused:
-                published.collect()
+                published.collect(wait_s=1)
             seen.append(refused.value)
 
         ls.meanwhile = meanwhile

@@ -43,7 +43,11 @@ def projects_page() -> str:
     return _page(
         "# project.yaml",
         "Every key may be left out. The folder's name is the project's name in Dagster: a lower-case letter, then\n"
-        "letters, digits and `_`.",
+        "letters, digits and `_`.\n\n"
+        "A project that cannot be read does not stop the others: in Dagster it has one asset, `<folder>/tasks`, whose\n"
+        "description says what is wrong. It says so again when it is materialized, as the sensor `new_batches` does.\n"
+        "If its file names `guid` or `columns`, new media of the batches it may want are not imported until it is\n"
+        "corrected: GUIDs and types of properties are for life. Reload the code location afterwards.",
         "| key | default | meaning |",
         rows,
     )
@@ -97,8 +101,9 @@ labels (if they stand where Label Studio puts them) and `LS_reason` = "unknown k
 annotation's `LS_data`, as that of all others. The same holds for a result of a known kind whose value is malformed;
 `LS_reason` then names the place. `labeling-assets explain FILE.json` counts both by name, without any server.
 
-The last column says whether the result can be made again from the object alone, as for predictions and for a copy
-into another project. An annotation that goes back to Label Studio as it was is always made from its exact JSON."""
+The last column says whether what a result says about its place is in the object too, and not in the JSON alone:
+`labeling-assets explain FILE.json --round-trip` makes the result again from it, compares the two, and says of how many
+regions that is all they say. What goes back to Label Studio as an annotation is always made from its exact JSON."""
 
 
 def kinds_page() -> str:

@@ -7,9 +7,10 @@ from typing import Final
 import dagster as dg
 
 from labeling_assets import metadata
+from labeling_assets.errors import ConfigurationError
 from labeling_assets.failures import RETRIES, as_failures
 from labeling_assets.partitions import IMPORT_BATCH
-from labeling_assets.projects import Project
+from labeling_assets.projects import BrokenProject, Project
 from labeling_assets.resources import ApertureDBResource, LabelStudioResource, MediaLinksResource
 from labeling_assets.settings import Settings
 
@@ -30,8 +31,10 @@ def key_of(project: Project, name: str) -> dg.AssetKey:
     return dg.AssetKey([project.slug, name])
 
 
-def media_asset(projects: Sequence[Project], settings: Settings) -> dg.AssetsDefinition:
-    """The `media` asset, which all labeling projects share."""
+def media_asset(
+    projects: Sequence[Project], settings: Settings, broken: Sequence[BrokenProject] = ()
+) -> dg.AssetsDefinition:
+    """The `media` asset, which all labeling projects share; it waits for `broken` ones that may shape a batch."""
 
     @dg.asset(
         key=MEDIA,
@@ -47,6 +50,7 @@ def media_asset(projects: Sequence[Project], settings: Settings) -> dg.AssetsDef
         from labeling_assets.sync.import_batch import import_batch
 
         with as_failures(context.partition_key), aperturedb.connect() as db:
+            _wait_for_repair(broken, context.partition_key)
             report, signature = import_batch(
                 db,
                 context.partition_key,
@@ -58,6 +62,38 @@ def media_asset(projects: Sequence[Project], settings: Settings) -> dg.AssetsDef
         return dg.MaterializeResult(metadata=metadata.of_ingest(report, signature), data_version=_version(report.guids))
 
     return media
+
+
+def broken_project_asset(broken: BrokenProject, number: int) -> dg.AssetsDefinition:
+    """The `tasks` of a labeling project that cannot be read: shows why, and says it again when it is materialized.
+
+    `number` makes the name of the step.
+    """
+    # The name of an output that is made from the key could not hold what the name of a folder can.
+    out = dg.AssetOut(
+        key=dg.AssetKey([broken.name, "tasks"]),
+        description=f"This labeling project is broken, the others are not. {broken.error}",
+        group_name=GROUP,
+        kinds={"labelstudio"},
+    )
+    name = f"broken_project_{number}"
+
+    @dg.multi_asset(name=name, outs={"tasks": out}, deps=[MEDIA], partitions_def=IMPORT_BATCH)
+    def tasks(context: dg.AssetExecutionContext) -> None:
+        with as_failures(context.partition_key):
+            raise ConfigurationError(f"{broken.error} Correct it, then reload the code location.")
+
+    return tasks
+
+
+def _wait_for_repair(broken: Sequence[BrokenProject], batch: str) -> None:
+    for project in broken:
+        if project.may_shape(batch):
+            raise ConfigurationError(
+                f"The labeling project {project.name!r} is broken and names guid or columns, which the media of this "
+                f"batch keep for life, so nothing was imported. Correct it, then reload the code location. "
+                f"{project.error}"
+            )
 
 
 def project_assets(project: Project, settings: Settings) -> list[dg.AssetsDefinition]:
@@ -84,13 +120,15 @@ def _tasks(project: Project) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         """Labeling tasks in Label Studio: exactly one for each medium of the batch."""
         from labeling_assets.sync.publish_tasks import publish_tasks
+        from labeling_assets.sync.register_webhook import register_webhook
 
         batch = context.partition_key
         with as_failures(batch), aperturedb.connect() as db, label_studio.connect() as ls:
-            links = media_links.links()
+            links, webhook = media_links.links(), media_links.webhook()
             report = publish_tasks(
                 db, ls, project, batch=batch, links=links, run_id=_run_id(context), progress=context.log.info
             )
+            report.warnings += register_webhook(db, ls, project, webhook)
         return dg.MaterializeResult(metadata=metadata.of_publish(report), data_version=_version(report.task_guids))
 
     return tasks

@@ -5,6 +5,7 @@ import click
 from labeling_assets.commands.adopt import adopt
 from labeling_assets.commands.aperturedb import aperturedb
 from labeling_assets.commands.batch import batch
+from labeling_assets.commands.dataset import dataset
 from labeling_assets.commands.explain import explain
 from labeling_assets.commands.gateway import gateway
 from labeling_assets.commands.push import push
@@ -29,7 +30,7 @@ def main() -> None:
     """Media in ApertureDB, labels from Label Studio, every step in Dagster."""
 
 
-for _command in (up, status, sync, push, batch, adopt, aperturedb, gateway, explain):
+for _command in (up, status, sync, push, batch, adopt, dataset, aperturedb, gateway, explain):
     main.add_command(_command)
 
 

@@ -66,6 +66,7 @@ def of_publish(report: PublishReport) -> Metadata:
         "seconds": round(report.seconds, 3),
         "Label Studio project": dg.MetadataValue.url(report.project_url),
         **_notes("media without a task", report.failed),
+        **_notes("warnings", report.warnings),
     }
 
 
@@ -92,6 +93,10 @@ def of_collect(
         **_notes("problems", report.problems),
         "started_at": dg.MetadataValue.timestamp(started),
     }
+    if report.rewritten:
+        values["written again by a newer mapping"] = report.rewritten
+    if report.noted:
+        values["versions from webhooks"] = report.noted
     if report.raw_kinds:
         values["kept as raw JSON only"] = report.raw_kinds
     if pictures:

@@ -14,11 +14,13 @@ CONFIG: Final = "LS_config"
 TASK: Final = "LS_task"
 ANNOTATION: Final = "LS_annotation"
 PREDICTION: Final = "LS_prediction"
+SENT: Final = "LS_sent"
 REVISION: Final = "LS_annotation_revision"
 REGION: Final = "LS_region"
 KEYFRAME: Final = "LS_keyframe"
 LABEL: Final = "LS_label"
 SYNC: Final = "LS_sync"
+NOTE: Final = "LS_note"
 
 # Built-in classes, as they are named in connections and indexes.
 IMAGE: Final = "_Image"
@@ -49,6 +51,7 @@ REGION_RELATION: Final = "LS_relation"
 GUID: Final = "guid"  # of a medium
 LS_GUID: Final = "LS_guid"  # of everything this package adds
 KEY: Final = "LS_key"
+SCHEMA_VERSION: Final = "LS_schema_version"
 SLUG: Final = "LS_slug"
 
 

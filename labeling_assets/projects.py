@@ -2,6 +2,7 @@
 
 import fnmatch
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -16,6 +17,7 @@ MediaType = Literal["image", "video", "audio", "text", "html", "pdf", "csv", "js
 _TEXTS: Final = ("html", "csv", "json")
 _SLUG: Final = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 _CLAIM: Final = re.compile(r"claim-(?P<slug>[a-z][a-z0-9_]*)-\d{4,}\Z")
+_SHAPES_MEDIA: Final = re.compile(r"\b(guid|columns)\b")
 _OPERATORS: Final = ("==", "!=", "<", "<=", ">", ">=", "in", "not in")
 
 
@@ -147,14 +149,72 @@ def load_project(folder: Path) -> Project:
         raise ConfigurationError(f"{path} is missing; an empty file is enough.") from error
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{path} is not YAML: {error}") from error
+    except (UnicodeDecodeError, OSError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}") from error
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
         raise ConfigurationError(f"{path} is wrong: {problems}.") from error
 
 
 def load_projects(folder: Path) -> list[Project]:
-    """Every labeling project below `folder`, by name; hidden folders are left out."""
+    """Every labeling project below `folder`, by name; hidden folders are left out.
+
+    Raises:
+        ConfigurationError: one of them is broken; see `load_project`.
+    """
+    return [load_project(path) for path in _folders(folder)]
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenProject:
+    """A folder that cannot be read as a labeling project, and why. It must not hold up the others."""
+
+    folder: Path
+    error: str
+
+    @property
+    def name(self) -> str:
+        """The folder's name as printable text; it may be no slug."""
+        return self.folder.name.encode("utf-8", "backslashreplace").decode()
+
+    def may_shape(self, batch: str) -> bool:
+        """Whether media of this batch might be given other GUIDs or properties if the project were not broken.
+
+        Both are for life, so such media have to wait. A file that names neither `guid` nor `columns` changes nothing.
+        """
+        owner = claimed_by(batch)
+        text = self._text()
+        if (owner is not None and owner != self.folder.name) or not _SHAPES_MEDIA.search(text):
+            return False
+        try:
+            values = yaml.safe_load(text)
+        except yaml.YAMLError:
+            return True
+        patterns = values.get("batches", ["*"]) if isinstance(values, dict) else ["*"]
+        if owner is not None or not isinstance(patterns, list):
+            return True
+        return any(fnmatch.fnmatchcase(batch, str(pattern)) for pattern in patterns)
+
+    def _text(self) -> str:
+        try:
+            return (self.folder / "project.yaml").read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
+
+
+def readable_projects(folder: Path) -> tuple[list[Project], list[BrokenProject]]:
+    """Every labeling project below `folder` that can be read, by name, and those that cannot."""
+    projects: list[Project] = []
+    broken: list[BrokenProject] = []
+    for path in _folders(folder):
+        try:
+            projects.append(load_project(path))
+        except ConfigurationError as error:
+            broken.append(BrokenProject(path, str(error)))
+    return projects, broken
+
+
+def _folders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    found = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    return [load_project(path) for path in found]
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
-from labeling_assets.settings import Settings, load_settings
+from labeling_assets.settings import Settings, WebhookTarget, load_settings
 
 if TYPE_CHECKING:
     from labeling_assets.clients.aperturedb import ApertureDB
@@ -62,3 +62,7 @@ class MediaLinksResource(_FromHome):
     def links(self) -> "MediaLinks":
         """The signer of links."""
         return self._settings(gateway_url=self.base_url, link_keys=self.link_keys).links()
+
+    def webhook(self) -> WebhookTarget | None:
+        """Where Label Studio's webhooks go, which is the gateway, too; None if they are off."""
+        return self._settings(gateway_url=self.base_url).webhook()

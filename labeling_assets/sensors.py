@@ -14,15 +14,14 @@ from labeling_assets.partitions import IMPORT_BATCH
 from labeling_assets.projects import Project, claimed_by
 from labeling_assets.resources import ApertureDBResource, LabelStudioResource
 from labeling_assets.settings import Settings
-from labeling_assets.sync.changes import Cursor, observe, plan, ready
+from labeling_assets.sync.changes import Cursor, config_warning, observe, plan
+from labeling_assets.sync.inbox import Inbox, InboxBatch
 from labeling_assets.sync.new_batches import (
     ImportRequest,
-    InboxBatch,
     InboxCursor,
     Seen,
     attempt,
     finish,
-    inbox_batches,
     observed,
     plan_imports,
 )
@@ -35,6 +34,7 @@ _IN_FLIGHT: Final = [
     dg.DagsterRunStatus.CANCELING,
 ]
 _INBOX_SECONDS: Final = 10
+_NOTES_SECONDS: Final = 5
 _RUNS: Final = 20  # asked for in one look; Dagster submits one in 0.2 s
 _AFTER_OTHERS: Final = {"dagster/priority": "-1"}  # in Dagster's queue
 _PARTITION_TAG: Final = "dagster/partition"
@@ -67,9 +67,10 @@ def newest(instance: dg.DagsterInstance, key: dg.AssetKey, batch: str) -> tuple[
 
 
 def new_batches_sensor(
-    projects: Sequence[Project], settings: Settings, *, clock: Clock = time.time
+    projects: Sequence[Project], settings: Settings, *, broken: Sequence[str] = (), clock: Clock = time.time
 ) -> dg.SensorDefinition:
-    """Watches the inbox, and batches that a new labeling project wants."""
+    """Watches the inbox, and batches that a new labeling project wants; tells what is `broken` in the projects."""
+    inbox = Inbox(settings.inbox, clock=clock)  # lives as long as the code server, and so remembers its last look
 
     @dg.sensor(
         name="new_batches",
@@ -80,11 +81,13 @@ def new_batches_sensor(
     )
     def new_batches(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         now = clock()
-        batches, problems = inbox_batches(settings.inbox)
+        cursor = InboxCursor.load(context.cursor)
+        batches, problems = inbox.look({name for name, seen in cursor.seen.items() if seen.done})
+        problems = [*broken, *problems]
         for problem in problems:
             context.log.warning(problem)
         batches, waiting = _with_earlier_batches(context.instance, batches, projects)
-        cursor = observed(_reopened(InboxCursor.load(context.cursor), waiting, now=now), batches, now=now)
+        cursor = observed(_reopened(cursor, waiting, now=now), batches, now=now)
         lacking = {
             batch.name: _lacking(context.instance, batch, projects)
             for batch in batches
@@ -92,7 +95,7 @@ def new_batches_sensor(
         }
         cursor = finish(cursor, [name for name, assets in lacking.items() if not assets])
         busy = in_flight(context.instance, IMPORT_JOB)
-        requests = plan_imports(cursor, batches, lacking=lacking, in_flight=busy, now=now)
+        cursor, requests = plan_imports(cursor, batches, lacking=lacking, in_flight=busy, now=now)
         context.update_cursor(cursor.dump())
         if not requests:
             return dg.SkipReason("; ".join(problems) or f"Nothing new in {settings.inbox}.")
@@ -148,12 +151,17 @@ def _import_request(request: ImportRequest) -> dg.RunRequest:
 def changed_annotations_sensor(
     project: Project, settings: Settings, *, clock: Clock = time.time
 ) -> dg.SensorDefinition:
-    """Watches Label Studio for changes of one project, at two requests a look when there are none."""
+    """Watches Label Studio for changes of one project, at two requests a look when there are none.
+
+    With webhooks it looks at once when Label Studio called, and otherwise as often as without them.
+    """
+    webhooks = settings.webhooks == "on"
+    poll_s = project.poll_seconds - _NOTES_SECONDS / 2 if webhooks else 0.0  # ticks come a little early or late
 
     @dg.sensor(
         name=f"changed_annotations_{project.slug}",
         job_name=sync_job_name(project),
-        minimum_interval_seconds=project.poll_seconds,
+        minimum_interval_seconds=min(project.poll_seconds, _NOTES_SECONDS) if webhooks else project.poll_seconds,
         default_status=_status(settings),
         description=f"Runs the sync of {project.title!r} for the batches in which somebody labelled something.",
     )
@@ -162,36 +170,46 @@ def changed_annotations_sensor(
     ) -> dg.SensorResult | dg.SkipReason:
         from labeling_assets.sync.labeling_project import recorded_project
         from labeling_assets.sync.watermark import load_states
+        from labeling_assets.sync.webhook_notes import News, news_of
+        from labeling_assets.sync.webhook_wake import Wake, due
 
         with aperturedb.connect() as db, label_studio.connect() as ls:
             record = recorded_project(db, ls, project)
             if record is None:
                 return dg.SkipReason(f"{project.title!r} has no tasks yet.")
             states = load_states(db, record.key)
-            cursor = Cursor.load(context.cursor)
-            unsynced = _unsynced(context.instance, project)
-            cursor = observe(db, ls, record, states, cursor=cursor, unsynced=unsynced, clock=clock)
+            cursor, wake = Cursor.load(context.cursor), Wake.load(context.cursor)
+            news = news_of(db, record).of(states) if webhooks else News()
+            if wake.is_due(news, cursor.pending, now=clock(), poll_s=poll_s):
+                before, unsynced = cursor, _unsynced(context.instance, project) | news.batches
+                cursor = observe(db, ls, record, states, cursor=before, unsynced=unsynced, clock=clock)
+                wake = wake.after_look(news, before, cursor, now=clock())
+        if cursor.config_changed:
+            context.log.warning(config_warning(record))
         now = clock()
-        candidates = ready(
+        candidates = due(
             cursor,
+            wake.woken,
+            lambda batch: _synced_at(context.instance, project, batch),
             in_flight=in_flight(context.instance, sync_job_name(project)) if cursor.pending else (),
             known=context.instance.get_dynamic_partitions(_SET) if cursor.pending else (),
             now=now,
             min_interval_s=project.min_interval_seconds,
             max_lag_s=project.max_lag_seconds,
-        )[: 2 * _RUNS]  # each costs two look-ups, and some turn out to be done
+            limit=2 * _RUNS,  # each costs two look-ups, and some turn out to be done
+        )
         cursor, requests = plan(
             cursor,
             candidates,
-            finished={batch: _synced_at(context.instance, project, batch) for batch in candidates},
+            finished=candidates,
             watermarks={batch: state.watermark for batch, state in states.items()},
             now=now,
             limit=_RUNS,
         )
-        context.update_cursor(cursor.dump())
+        context.update_cursor(wake.dump_into(cursor.dump()) if webhooks else cursor.dump())
         if not requests:
             waiting = f"{len(cursor.pending)} batches wait to become quiet." if cursor.pending else "Nothing changed."
-            return dg.SkipReason(waiting)
+            return dg.SkipReason(f"{waiting} {config_warning(record)}" if cursor.config_changed else waiting)
         runs = [dg.RunRequest(run_key=request.run_key, partition_key=request.batch) for request in requests]
         return dg.SensorResult(run_requests=runs)
 

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -18,6 +19,7 @@ from labeling_assets.errors import ConfigurationError
 from labeling_assets.media_urls import MediaLinks
 
 SETTINGS_FILE: Final = "labeling_assets.yaml"
+_SECRET_CHARACTERS: Final = 12
 
 
 class LocalStack(BaseModel):
@@ -36,6 +38,14 @@ class LocalStack(BaseModel):
     label_studio_api_key: str = ""
     gateway_url: str = ""
     dagster_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookTarget:
+    """Where Label Studio's webhooks go: `base_url` is the gateway's address for Label Studio, without a slash."""
+
+    base_url: str
+    secret: str = field(repr=False)
 
 
 class Settings(BaseSettings):
@@ -74,6 +84,19 @@ class Settings(BaseSettings):
     )
     link_signing_key: str | None = Field(None, description="Id of the link key that signs; default: the last one.")
     media_size_limit_mb: float = Field(200, gt=0, le=1900, description="Largest medium that is stored, in MB.")
+    webhooks: Literal["on", "off"] = Field(
+        "off",
+        description="Whether Label Studio tells the media gateway at once what changed; changes are found without, "
+        "too. `up` switches it on for its own Label Studio.",
+    )
+    webhook_url: str | None = Field(
+        None, description="Where Label Studio reaches the media gateway. Unset: where browsers do."
+    )
+    webhook_secret: SecretStr | None = Field(
+        None,
+        description="What webhooks must bring, at least 12 characters, the same for Dagster and the gateway. Unset: "
+        "one made in the home folder.",
+    )
     sensors: Literal["on", "off"] = Field("off", description="Whether Dagster's sensors start switched on.")
 
     @classmethod
@@ -97,6 +120,11 @@ class Settings(BaseSettings):
     def projects(self) -> Path:
         """Folder of the labeling projects, one folder each."""
         return self.home / "projects"
+
+    @property
+    def webhook_notes(self) -> Path:
+        """Folder in which the gateway keeps what webhooks brought until ApertureDB has it."""
+        return self.home / "webhook_notes"
 
     @property
     def local_stack(self) -> LocalStack:
@@ -154,6 +182,34 @@ class Settings(BaseSettings):
             )
         keys = {name: secret.get_secret_value() for name, secret in self.link_keys.items()} or self._home_keys()
         return MediaLinks(base, keys, self.link_signing_key or list(keys)[-1])
+
+    def webhook(self) -> "WebhookTarget | None":
+        """Where webhooks go and what they bring; None if they are off. Makes a secret if none is configured.
+
+        Raises:
+            ConfigurationError: nobody said where the gateway is, or the secret is too short.
+        """
+        if self.webhooks == "off":
+            return None
+        base = self.webhook_url or self.gateway_url or self.local_stack.gateway_url
+        if not base:
+            raise ConfigurationError(
+                "Webhooks are on, but there is no media gateway: set LABELING_ASSETS_WEBHOOK_URL to the address Label "
+                "Studio reaches it at, or LABELING_ASSETS_WEBHOOKS to off."
+            )
+        secret = self.webhook_secret.get_secret_value() if self.webhook_secret else self._home_secret()
+        if len(secret) < _SECRET_CHARACTERS or not (secret.isascii() and secret.isprintable()):
+            raise ConfigurationError(
+                f"LABELING_ASSETS_WEBHOOK_SECRET needs at least {_SECRET_CHARACTERS} characters, ASCII ones only: it "
+                "goes into a header."
+            )
+        return WebhookTarget(base.rstrip("/"), secret)
+
+    def _home_secret(self) -> str:
+        path = self.home / "webhook_secret"
+        if not path.exists():
+            write_private(path, secrets.token_urlsafe(32), exclusive=True)
+        return path.read_text()
 
     def _home_keys(self) -> dict[str, str]:
         path = self.home / "link_keys.json"

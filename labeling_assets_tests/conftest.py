@@ -31,6 +31,10 @@ BOXES = """
 MakeProject = Callable[..., Project]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=40, help="how many random moments to kill a step at (faults/)")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "label_studio_database" in getattr(item, "fixturenames", ()):

@@ -12,11 +12,11 @@ import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap
 
 from labeling_assets.definitions import build_definitions
-from labeling_assets.errors import ConfigurationError
 from labeling_assets.failures import RETRIES
+from labeling_assets.local_aperturedb.server import LocalServer
 from labeling_assets.partitions import IMPORT_BATCH
 from labeling_assets.settings import LocalStack, Settings, load_settings
-from labeling_assets_tests.pipeline import add_project, without_settings_of_the_shell
+from labeling_assets_tests.pipeline import add_batch, add_project, without_settings_of_the_shell
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::dagster.PreviewWarning")
 
@@ -179,19 +179,101 @@ def test_a_hidden_folder_is_no_project(settings: Settings) -> None:
         ("guid: filename", "filename"),
     ],
 )
-def test_a_broken_project_names_file_and_field(settings: Settings, text: str, named: str) -> None:
+def test_a_broken_project_has_one_asset_that_names_file_and_field(settings: Settings, text: str, named: str) -> None:
     folder = add_project(settings, "cars")
     (folder / "project.yaml").write_text(text)
-    with pytest.raises(ConfigurationError) as caught:
-        build_definitions(settings)
-    assert str(folder / "project.yaml") in str(caught.value)
-    assert named in str(caught.value)
+    graph = build_definitions(settings).get_repository_def().asset_graph
+    assert {key.to_user_string() for key in graph.materializable_asset_keys} == {"media", "cars/tasks"}
+    description = str(graph.get(dg.AssetKey(["cars", "tasks"])).description)
+    assert str(folder / "project.yaml") in description
+    assert named in description
 
 
-def test_a_folder_that_cannot_be_a_project_is_named(settings: Settings) -> None:
+def test_a_folder_that_cannot_be_a_project_is_shown_under_its_name(settings: Settings) -> None:
     add_project(settings, "Street Cars")
-    with pytest.raises(ConfigurationError, match="'Street Cars' cannot be a project"):
-        build_definitions(settings)
+    graph = build_definitions(settings).get_repository_def().asset_graph
+    assert "'Street Cars' cannot be a project" in str(graph.get(dg.AssetKey(["Street Cars", "tasks"])).description)
+
+
+@pytest.fixture
+def one_broken(settings: Settings) -> Settings:
+    """The project `cars` works, `dogs` and `a b` do not."""
+    add_project(settings, "cars", query=[["site", "==", "north"]])
+    add_project(settings, "a b")
+    (add_project(settings, "dogs") / "project.yaml").write_text("colour: red")
+    return settings
+
+
+def test_a_broken_project_leaves_the_others_as_they_are(one_broken: Settings) -> None:
+    repository = build_definitions(one_broken).get_repository_def()
+    keys = {key.to_user_string() for key in repository.assets_defs_by_key}
+    assert keys == {"media", "cars/tasks", "cars/annotations", "cars/dataset", "dogs/tasks", "a b/tasks"}
+    assert {sensor.name for sensor in repository.sensor_defs} == {
+        "new_batches",
+        "changed_annotations_cars",
+        "new_media_cars",
+    }
+    assert {"import_batch", "sync_cars"} <= {job.name for job in repository.get_all_jobs()}
+    selected = repository.get_job("import_batch").asset_layer.selected_asset_keys
+    assert {key.to_user_string() for key in selected} == {"media", "cars/tasks"}
+
+
+def test_dagster_can_load_definitions_with_a_broken_project(one_broken: Settings) -> None:
+    dg.Definitions.validate_loadable(build_definitions(one_broken))
+
+
+@pytest.mark.parametrize("key", [["dogs", "tasks"], ["a b", "tasks"]])
+def test_materializing_a_broken_project_fails_with_what_is_wrong(one_broken: Settings, key: list[str]) -> None:
+    job = build_definitions(one_broken).get_repository_def().get_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("import_batch", ["b1"])
+        result = job.execute_in_process(
+            instance=instance,
+            partition_key="b1",
+            asset_selection=[dg.AssetKey(key)],
+            raise_on_error=False,
+        )
+    (failure,) = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert f"{one_broken.projects / key[0]}" in str(failure.error_display_string)
+    assert "reload the code location" in str(failure.error_display_string)
+
+
+def test_the_sensor_of_the_inbox_tells_of_broken_projects(one_broken: Settings) -> None:
+    """Where people look when something does not come."""
+    repository = build_definitions(one_broken).get_repository_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_sensor_context(instance=instance, repository_def=repository)
+        with context:
+            message = str(repository.get_sensor_def("new_batches").evaluate_tick(context).skip_message)
+    assert "dogs/project.yaml is wrong: colour" in message
+
+
+@pytest.mark.parametrize(("rules", "waits"), [("guid: column:id", True), ("batches: [street-*]", False)])
+def test_media_wait_for_a_broken_project_that_may_say_their_guids(
+    settings: Settings, tmp_path: Path, rules: str, waits: bool
+) -> None:
+    """A GUID is for life: media are not given another one because of a typing error."""
+    folder = add_project(settings, "cars")
+    (folder / "project.yaml").write_text(f"colour: red\n{rules}\n")
+    add_batch(settings, "b1", 1)
+    with LocalServer(tmp_path / "db") as server, dg.DagsterInstance.ephemeral() as instance:
+        settings.save_local_stack(LocalStack(aperturedb_key=server.key))
+        instance.add_dynamic_partitions("import_batch", ["b1"])
+        job = build_definitions(settings).resolve_job_def("import_batch")
+        media = [dg.AssetKey("media")]
+        result = job.execute_in_process(
+            instance=instance, partition_key="b1", asset_selection=media, raise_on_error=False
+        )
+    failed = [str(event.step_failure_data) for event in result.all_events if event.is_step_failure]
+    assert (result.success, len(failed)) == (not waits, int(waits))
+    assert all("which the media of this batch keep for life" in text for text in failed)
+
+
+def test_a_label_configuration_that_does_not_parse_stops_no_other_project(settings: Settings) -> None:
+    """It is read when tasks are made: their run fails and says so."""
+    add_project(settings, "cars")
+    add_project(settings, "dogs", "<View><Image")
+    assert {"cars/tasks", "dogs/tasks", "dogs/annotations"} <= assets_of(settings)
 
 
 def test_dagster_can_load_everything(settings: Settings) -> None:

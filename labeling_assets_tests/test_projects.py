@@ -6,7 +6,7 @@ import pytest
 
 from labeling_assets.clients.constraints import Dialect
 from labeling_assets.errors import ConfigurationError
-from labeling_assets.projects import Project, claim_name, load_project, load_projects
+from labeling_assets.projects import BrokenProject, Project, claim_name, load_project, load_projects, readable_projects
 
 
 def project(tmp_path: Path, yaml: str = "", slug: str = "cars") -> Project:
@@ -96,3 +96,50 @@ def test_projects_are_loaded_by_name_without_hidden_folders(tmp_path: Path):
 
 def test_without_a_folder_there_are_no_projects(tmp_path: Path):
     assert load_projects(tmp_path / "none") == []
+
+
+def broken(tmp_path: Path, yaml: str, slug: str = "dogs") -> BrokenProject:
+    (tmp_path / slug).mkdir()
+    (tmp_path / slug / "project.yaml").write_text(yaml)
+    (found,) = readable_projects(tmp_path)[1]
+    return found
+
+
+def test_a_broken_project_does_not_hide_the_others(tmp_path: Path):
+    cars = project(tmp_path)
+    dogs = broken(tmp_path, "titel: x")
+    assert readable_projects(tmp_path) == ([cars], [dogs])
+    assert (dogs.name, "titel: Extra inputs are not permitted" in dogs.error) == ("dogs", True)
+
+
+def test_loading_all_of_them_names_the_broken_one(tmp_path: Path):
+    project(tmp_path)
+    broken(tmp_path, "titel: x")
+    with pytest.raises(ConfigurationError, match="titel: Extra inputs"):
+        load_projects(tmp_path)
+
+
+def test_a_file_that_is_no_text_is_a_broken_project(tmp_path: Path):
+    (tmp_path / "dogs").mkdir()
+    (tmp_path / "dogs" / "project.yaml").write_bytes(b"title: \xff")
+    assert "cannot be read" in readable_projects(tmp_path)[1][0].error
+
+
+@pytest.mark.parametrize(
+    ("yaml", "batch", "shapes"),
+    [
+        ("colour: red", "May", False),
+        ("title: [", "May", False),
+        ("colour: red\nguid: column:id", "May", True),
+        ("colour: red\ncolumns: {price: number}", "May", True),
+        ("guid: filename", "May", True),
+        ("title: [\nguid: column:id", "May", True),
+        ("guid: column:id\nbatches: [street-*]\ncolour: red", "May", False),
+        ("guid: column:id\nbatches: [street-*]\ncolour: red", "street-1", True),
+        ("guid: column:id\nbatches: street-*", "May", True),
+        ("guid: column:id\nbatches: [May]\ncolour: red", "claim-dogs-0001", True),
+        ("guid: column:id\ncolour: red", "claim-cars-0001", False),
+    ],
+)
+def test_a_broken_project_may_shape_media_only_if_it_says_how(tmp_path: Path, yaml: str, batch: str, shapes: bool):
+    assert broken(tmp_path, yaml).may_shape(batch) is shapes

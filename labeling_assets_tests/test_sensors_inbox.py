@@ -1,5 +1,6 @@
 """The sensor of the inbox: what lies there against what was materialized. No server."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from labeling_assets.projects import load_projects
 from labeling_assets.sensors import new_batches_sensor
 from labeling_assets.settings import Settings, load_settings
-from labeling_assets.sync.new_batches import inbox_batches
+from labeling_assets.sync.inbox import inbox_batches
 from labeling_assets_tests.pipeline import (
     add_batch,
     add_project,
@@ -240,3 +241,18 @@ def test_a_burst_of_batches_is_spread_over_ticks(inbox: Inbox) -> None:
     for batch in asked(first):
         inbox.done(batch, "media", "cars/tasks")
     assert (len(asked(first)), len(asked(inbox.tick(first.cursor)))) == (20, 5)
+
+
+def test_an_imported_batch_is_not_read_file_by_file_at_every_tick(inbox: Inbox) -> None:
+    """The sensor lives as long as Dagster's code server. A file that was overwritten in place is seen later."""
+    folder = add_batch(inbox.settings, "b1")
+    inbox.now = time.time() + 10
+    projects = load_projects(inbox.settings.projects)
+    sensor = new_batches_sensor(projects, inbox.settings, clock=lambda: inbox.now)
+    cursor = tick(sensor, inbox.settings, inbox.instance).cursor
+    inbox.done("b1", "media", "cars/tasks")
+    (folder / "00.png").write_bytes(b"another")
+    second = tick(sensor, inbox.settings, inbox.instance, cursor=cursor)
+    inbox.now += 300
+    third = tick(sensor, inbox.settings, inbox.instance, cursor=second.cursor)
+    assert (asked(second), asked(third)) == ({}, {"b1": {"media", "cars/tasks"}})

@@ -105,3 +105,30 @@ def test_private_files_are_for_their_owner_only(tmp_path: Path):
     assert path.read_text() == "1"
     write_private(path, "3")
     assert (path.read_text(), list(path.parent.iterdir())) == ("3", [path])
+
+
+def test_webhooks_that_are_off_go_nowhere_and_need_no_secret(home: Path):
+    assert load_settings().webhook() is None
+    assert not (home / "labeling_home").exists()
+
+
+def test_webhooks_go_to_the_gateway_with_a_secret_that_stays(home: Path):
+    settings = load_settings(webhooks="on", gateway_url="http://gateway/")
+    first = settings.webhook()
+    assert first is not None
+    assert (first.base_url, first == settings.webhook(), len(first.secret)) == ("http://gateway", True, 43)
+    assert stat.S_IMODE((settings.home / "webhook_secret").stat().st_mode) == 0o600
+    assert first.secret not in repr(first)
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({}, "LABELING_ASSETS_WEBHOOK_URL"),
+        ({"webhook_url": "http://g", "webhook_secret": "short"}, "at least 12 characters"),
+        ({"webhook_url": "http://g", "webhook_secret": "line\nbreaks do no good"}, "ASCII"),
+    ],
+)
+def test_webhooks_that_cannot_work_are_named(home: Path, values: dict[str, object], named: str):
+    with pytest.raises(ConfigurationError, match=named):
+        load_settings(webhooks="on", **values).webhook()

@@ -34,6 +34,7 @@ from labeling_assets.clients.label_studio_records import (
     TaskPage,
     TaskRow,
     User,
+    Webhook,
 )
 from labeling_assets.errors import TransientError
 
@@ -82,6 +83,10 @@ class LabelStudio:
     def refresh_count(self) -> int:
         """Access tokens fetched so far; 0 with a legacy token."""
         return self._connection.refresh_count
+
+    def authorization(self) -> str:
+        """The header that opens uploaded files and storage links; lives for minutes, so ask for each request."""
+        return self._connection.authorization()
 
     def close(self) -> None:
         self._connection.close()
@@ -366,3 +371,29 @@ class LabelStudio:
     def delete_prediction(self, prediction_id: int) -> None:
         """Raises RefusedError with status 404 when there is none."""
         self._connection.write("DELETE", f"/api/predictions/{prediction_id}/")
+
+    # Webhooks
+
+    def webhooks(self, project_id: int) -> list[Webhook]:
+        """Those of a project, by id; `headers` and `actions` are in them."""
+        found = self._connection.get("/api/webhooks/", {"project": project_id})
+        return sorted(found, key=lambda hook: int(hook["id"]))
+
+    def create_webhook(self, project_id: int, body: Webhook) -> Webhook:
+        """`body` has `url`, `headers`, `actions`, `send_payload`, `send_for_all_actions`, `is_active`.
+
+        Sent twice it is there twice. RefusedError with status 403: the server does not call this address.
+        """
+        body = {**body, "project": project_id}
+        made: Webhook = self._connection.write("POST", "/api/webhooks/", body=body)
+        return made
+
+    def update_webhook(self, webhook_id: int, body: Webhook, *, actions: Sequence[str]) -> Webhook:
+        """Only the keys in `body`, and `actions`: the server deletes the list of a webhook when it is left out."""
+        path = f"/api/webhooks/{webhook_id}/"
+        changed: Webhook = self._connection.write("PATCH", path, body={**body, "actions": list(actions)})
+        return changed
+
+    def delete_webhook(self, webhook_id: int) -> None:
+        """Raises RefusedError with status 404 when there is none."""
+        self._connection.write("DELETE", f"/api/webhooks/{webhook_id}/")

@@ -77,6 +77,10 @@ class Connection:
         """How many access tokens were fetched; `request_count` does not include them."""
         return self._credential.fetched
 
+    def authorization(self) -> str:
+        """The value of the header `Authorization`, fresh."""
+        return self._credential.header()
+
     def close(self) -> None:
         self._http.close()
 

@@ -91,6 +91,11 @@ def in_batch(batch: str) -> Filter:
     return data_equals("import_batch", batch)
 
 
+def with_model_version(version: str) -> Filter:
+    """Tasks with a prediction whose model version contains this text: the server looks for no less (1.23.2)."""
+    return Filter("predictions_model_versions", "contains", "List", [version])
+
+
 def query_text(filters: Sequence[Filter], ordering: str | None = None) -> str:
     """The `query` parameter. `ordering` is `tasks:updated_at`, `-tasks:id` and so on.
 

@@ -9,6 +9,7 @@ from labeling_assets.clients.label_studio_query import parse_time
 Task = dict[str, Any]
 Annotation = dict[str, Any]
 Prediction = dict[str, Any]
+Webhook = dict[str, Any]
 
 _OF_ANNOTATIONS: Final = (
     "result",

@@ -14,7 +14,7 @@ _SHOWN: Final = 10
 
 @click.group()
 def adopt() -> None:
-    """Labels that something else wrote become labels of a project."""
+    """Labels that something else wrote, or that people made elsewhere, become labels of a project."""
 
 
 @adopt.command()
@@ -40,6 +40,57 @@ def storage(*, slug: str, project_id: int | None, apply: bool, as_json: bool) ->
     click.echo(json.dumps(asdict(report), indent=2) if as_json else _text(report))
 
 
+@adopt.command()
+@click.argument("project_id", type=int)
+@click.option("--into", "slug", required=True, help="The labeling project that it becomes.")
+@click.option(
+    "--match",
+    default="link",
+    show_default=True,
+    help="How tasks are matched to media: link, name (of the file), hash (of its bytes), column:KEY (of the tasks' "
+    "data and the media's properties) or column:KEY=PROPERTY.",
+)
+@click.option("--link", "link_key", help="The key of the tasks' data that holds the link, if they show several files.")
+@click.option("--batch", default="", help="The import batch that the tasks come into.  [default: project-PROJECT_ID]")
+@click.option("--no-ingest", is_flag=True, help="Leave tasks alone whose medium ApertureDB does not have.")
+@click.option("--apply", is_flag=True, help="Do it. Without this, only the plan is printed.")
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+def project(
+    *,
+    project_id: int,
+    slug: str,
+    match: str,
+    link_key: str | None,
+    batch: str,
+    no_ingest: bool,
+    apply: bool,
+    as_json: bool,
+) -> None:
+    """Adopt project PROJECT_ID of Label Studio, with all the work in it.
+
+    Its tasks are matched to media in ApertureDB; media that are not there are fetched from where the tasks show them.
+    The tasks' data get `guid` and `import_batch`, and nothing else changes. Tasks whose medium is not certain are
+    listed and left alone. It may be stopped and started again.
+    """
+    from labeling_assets.clients.aperturedb import ApertureDB
+    from labeling_assets.clients.label_studio import LabelStudio
+    from labeling_assets.commands.project_adoption_text import project_adoption_text
+    from labeling_assets.commands.sync import chosen_projects
+    from labeling_assets.settings import load_settings
+    from labeling_assets.sync.adopt_project import Matching, adopt_project
+
+    settings = load_settings()
+    limit = int(settings.media_size_limit_mb * 1e6)
+    matching = Matching(match, link_key, ingest=not no_ingest, size_limit_bytes=limit)
+    (chosen,) = chosen_projects((slug,))
+    database = ApertureDB(settings.database_key(), dialect=settings.aperturedb_dialect)
+    with database as db, LabelStudio(*settings.label_studio()) as ls:
+        report = adopt_project(
+            db, ls, chosen, project_id=project_id, matching=matching, batch=batch, apply=apply, progress=_progress
+        )
+    click.echo(json.dumps(asdict(report), indent=2) if as_json else project_adoption_text(report))
+
+
 def _progress(line: str) -> None:
     click.echo(line, err=True)
 
@@ -49,7 +100,8 @@ def _text(report: "AdoptionReport") -> str:
     lines = [
         f"{report.annotations} annotations of ApertureData's storage, {report.boxes} boxes, {report.images} images.",
         f"{'Adopted' if done else 'To adopt'} into {report.project}: {report.adopt} new, {report.changed} changed "
-        f"since they were adopted; {report.unchanged} need nothing, {report.refused} cannot be adopted.",
+        f"since they were adopted; {report.unchanged} need nothing, {report.refused} cannot be adopted"
+        + (f", {report.overtaken} changed meanwhile." if report.overtaken else "."),
     ]
     lines += [
         f"  project {line.id} {line.title!r}: {line.annotations} annotations, {line.adopt} new, batch {line.batch}"
@@ -67,6 +119,9 @@ def _text(report: "AdoptionReport") -> str:
         lines += [f"  {note.subject}: {note.text}" for note in notes[:_SHOWN]]
         if len(notes) > _SHOWN:
             lines.append(f"  ... and {len(notes) - _SHOWN} more; --json lists all.")
-    if not done:
+    if done:
+        batches = dict.fromkeys(line.batch for line in report.sources)
+        lines += [f"For their table: labeling-assets dataset {report.project} --batch {batch}" for batch in batches]
+    else:
         lines.append("Nothing was written. Add --apply to do it.")
     return "\n".join(lines)

@@ -34,6 +34,9 @@ _SOURCES: Final = ("annotations", "predictions", "regions")
 @click.option("--plan", is_flag=True, help="Print what would be done, and write nothing.")
 @click.option("--strict", is_flag=True, help="Send nothing at all if anything is refused.")
 @click.option("--include-touched", is_flag=True, help="Also write to tasks on which somebody has worked.")
+@click.option("--include-deleted", is_flag=True, help="Make annotations again that somebody deleted in Label Studio.")
+@click.option("--remove-stale", is_flag=True, help="Delete predictions of this version that ApertureDB has no longer.")
+@click.option("--show", is_flag=True, help="Let annotators see these predictions instead of another version.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def push(*, slug: str, as_json: bool, **options: Any) -> None:
     """Bring labels from ApertureDB to the tasks of the labeling project SLUG, each exactly once.
@@ -48,7 +51,7 @@ def push(*, slug: str, as_json: bool, **options: Any) -> None:
         click.echo(json.dumps(asdict(report), indent=2, ensure_ascii=False))
     else:
         _print(report)
-    if report.refused or report.errors:
+    if report.refused or report.errors_found:
         sys.exit(1)
 
 
@@ -60,7 +63,16 @@ def _request(slug: str, *, source: str | None, from_project: str | None, **optio
         raise click.UsageError(f"--from-project names a project with annotations: it does not go with --from {source}.")
     if options["target"] == "annotations" and options["model_version"] is not None and source == "annotations":
         raise click.UsageError("--model-version is for predictions: annotations have none.")
+    _refuse_flags(options)
     return PushRequest(source=source, from_project=from_project or slug, **options)  # type: ignore[arg-type]  # a Choice
+
+
+def _refuse_flags(options: dict[str, Any]) -> None:
+    annotations = options["target"] == "annotations"
+    for flag, of_annotations in (("include_deleted", True), ("remove_stale", False), ("show", False)):
+        if options[flag] and annotations is not of_annotations:
+            wanted = "annotations" if of_annotations else "predictions"
+            raise click.UsageError(f"--{flag.replace('_', '-')} goes with --as {wanted} only.")
 
 
 def _run(slug: str, request: "PushRequest", *, quiet: bool) -> "PushReport":
@@ -88,14 +100,10 @@ def _run(slug: str, request: "PushRequest", *, quiet: bool) -> "PushReport":
 
 
 def _project(slug: str) -> "Project":
-    from labeling_assets.errors import InputError
-    from labeling_assets.projects import load_projects
-    from labeling_assets.settings import load_settings
+    from labeling_assets.commands.sync import chosen_projects
 
-    projects = {project.slug: project for project in load_projects(load_settings().projects)}
-    if slug not in projects:
-        raise InputError(f"There is no labeling project {slug!r}; there are: {', '.join(projects) or 'none'}.")
-    return projects[slug]
+    (project,) = chosen_projects((slug,))
+    return project
 
 
 def _print(report: "PushReport") -> None:
@@ -105,15 +113,21 @@ def _print(report: "PushReport") -> None:
     else:
         click.echo(
             f"{report.project} {report.target}: {report.created} {would}created, {report.replaced} {would}replaced, "
-            f"{report.removed} twins {would}deleted, {report.unchanged} unchanged, {report.refused} refused"
+            f"{report.removed} {would}deleted, {report.unchanged} unchanged, {report.refused} refused"
         )
     for count, text in (
         (report.touched, "left out: somebody has worked on their tasks (--include-touched)"),
-        (report.differing, "left alone: they differ from what is in Label Studio by now (--include-touched)"),
+        (report.differing, "left alone: they differ from what is in Label Studio by now"),
+        (report.deleted, "left out: somebody deleted them in Label Studio (--include-deleted)"),
+        (report.stale, "predictions stay in Label Studio that ApertureDB has no longer (--remove-stale)"),
         (report.without_task, "media have no task in this project"),
     ):
         if count:
             click.echo(f"  {count} {text}")
+    if report.shown_version:
+        sent = ", ".join(repr(version) for version in report.model_versions)
+        how = "--show" if len(report.model_versions) == 1 else "--model-version NAME --show"
+        click.echo(f"  annotators see {report.shown_version!r}, not {sent}: choose in the project's settings, or {how}")
     for example in report.examples:
         click.echo(f"  {example}")
     rows = [*report.errors, *(row for row in report.rows if row.severity == "warning")]

@@ -1,6 +1,7 @@
 """The media gateway: serves a medium of ApertureDB by its GUID to the browsers of the people who label.
 
 GET, HEAD /media/{guid}?k=<key id>&s=<signature>    200, 206, 304, 403, 404, 416, 502, 503
+POST      /webhooks/label_studio/{instance}/{slug}  see webhook.py; only where webhooks are on
 GET, HEAD /healthz                                  200 while the process runs
 GET, HEAD /readyz                                   200 if ApertureDB answers, else 503
 """
@@ -25,6 +26,7 @@ from labeling_assets.gateway.blocking_calls import BlockingCalls
 from labeling_assets.gateway.cors import Cors, checked_origins
 from labeling_assets.gateway.etags import etag, none_match_names
 from labeling_assets.gateway.media import MediaReader
+from labeling_assets.gateway.webhook import WebhookInbox
 from labeling_assets.media_urls import MediaLinks
 
 _log = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ def create_app(
     links: MediaLinks,
     origins: Sequence[str],
     *,
+    inbox: WebhookInbox | None = None,
     cache_bytes: int = DEFAULT_CACHE_BYTES,
     max_age_s: int = 3600,
     timeout_s: float = 60,
@@ -52,6 +55,7 @@ def create_app(
         database: Gives the connection; called in a worker thread for every query, so it must be cheap.
         links: Verifies links; all its keys count.
         origins: Websites that may load media, as `origins_for` gives them; `*` is all of them.
+        inbox: Takes the webhooks of Label Studio; it runs as long as the application does.
         cache_bytes: Memory for contents. A medium above it is read again for every range.
         max_age_s: How long browsers keep a medium without asking again.
         timeout_s: Longest wait for one answer of ApertureDB.
@@ -72,11 +76,18 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        if inbox is not None:
+            inbox.start()
         yield
+        if inbox is not None:
+            inbox.close()
         calls.close()
 
+    routes = [Route("/media/{guid}", media), Route("/healthz", _health), Route("/readyz", ready)]
+    if inbox is not None:
+        routes.append(inbox.route)
     app = Starlette(
-        routes=[Route("/media/{guid}", media), Route("/healthz", _health), Route("/readyz", ready)],
+        routes=routes,
         middleware=[Middleware(AccessLog), Middleware(Cors, origins=checked_origins(origins))],
         exception_handlers={LabelingAssetsError: _service_failed, HTTPException: _http_error},
         lifespan=lifespan,

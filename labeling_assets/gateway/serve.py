@@ -16,6 +16,7 @@ from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.errors import ConfigurationError
 from labeling_assets.gateway.app import DEFAULT_CACHE_BYTES, create_app
 from labeling_assets.gateway.cors import origins_for
+from labeling_assets.gateway.webhook import WebhookInbox
 from labeling_assets.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -39,11 +40,12 @@ def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str],
     Raises:
         ConfigurationError: a setting is missing or wrong, or the port is taken.
     """
-    links, origins = settings.links(), _origins(settings)
+    links, origins, webhook = settings.links(), _origins(settings), settings.webhook()
     with ApertureDB(settings.database_key(), dialect=settings.aperturedb_dialect) as database:
         # At least one medium of the largest size must fit, or every range of it is a read of the whole.
         cache_bytes = max(DEFAULT_CACHE_BYTES, int(settings.media_size_limit_mb * 2**20))
-        app = create_app(lambda: database, links, origins, cache_bytes=cache_bytes)
+        inbox = WebhookInbox(webhook.secret, settings.webhook_notes, lambda: database) if webhook else None
+        app = create_app(lambda: database, links, origins, inbox=inbox, cache_bytes=cache_bytes)
         with _listening(host, port) as listener:
             address = _address(listener)
             server = AnnouncingServer(app, lambda: announce(f"media gateway ready at {address}"))

@@ -84,10 +84,17 @@ def child_environment(settings: Settings) -> dict[str, str]:
     return os.environ | {
         "LABELING_ASSETS_HOME": str(home),
         "LABELING_ASSETS_SENSORS": "on",
+        "LABELING_ASSETS_WEBHOOKS": _webhooks(settings),
         "DAGSTER_HOME": str(home / "dagster"),
         "ADB_LOG_FILE": "",  # else the library of ApertureDB writes a log into the current folder
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _webhooks(settings: Settings) -> str:
+    """On, unless somebody said otherwise: the local Label Studio calls this machine, another one may not reach it."""
+    asked = "webhooks" in settings.model_fields_set or settings.label_studio_url
+    return settings.webhooks if asked else "on"
 
 
 def port_of(url: str) -> int:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from labeling_assets import names
-from labeling_assets.clients.aperturedb import ApertureDB
+from labeling_assets.clients.aperturedb import ApertureDB, Object
 from labeling_assets.clients.constraints import Condition, all_of, equal, missing, not_equal, present
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.clients.query import Query
+from labeling_assets.sync.stored_annotations import payload_of
 
 # id of an annotation -> its content, as text that is equal if and only if the content is
 Contents = dict[int, str]
@@ -74,7 +75,7 @@ def count_aperturedb(db: ApertureDB, project: str, batch: str) -> ApertureDBTall
         "FindEntity",
         all_of(*mine, missing("LS_deleted_at")),
         class_name=names.ANNOTATION,
-        properties=["LS_annotation_id", "LS_data"],
+        properties=["LS_annotation_id", names.LS_GUID, "LS_content_hash", "LS_data"],
     )
     return ApertureDBTally(
         media=_media(db, batch),
@@ -83,12 +84,21 @@ def count_aperturedb(db: ApertureDB, project: str, batch: str) -> ApertureDBTall
         boxes=db.count("FindBoundingBox", own),
         polygons=db.count("FindPolygon", own),
         other_regions=db.count("FindClip", own) + _entities(db, names.REGION, own),
-        contents={int(row["LS_annotation_id"]): _content(json.loads(row["LS_data"])) for row in rows},
+        contents={int(row["LS_annotation_id"]): _content(_stored(db, row)) for row in rows},
     )
 
 
+def _stored(db: ApertureDB, row: Object) -> Mapping[str, Any]:
+    """The annotation as it is kept: in a property, or, if it is large, in a blob."""
+    text = row["LS_data"]
+    if text is None:
+        text = payload_of(db, str(row[names.LS_GUID]), str(row["LS_content_hash"])) or b"{}"
+    found: Mapping[str, Any] = json.loads(text)
+    return found
+
+
 def _content(annotation: Mapping[str, Any]) -> str:
-    return json.dumps([annotation["result"], bool(annotation["was_cancelled"])], sort_keys=True)
+    return json.dumps([annotation.get("result"), bool(annotation.get("was_cancelled"))], sort_keys=True)
 
 
 def _entities(db: ApertureDB, class_name: str, condition: Condition) -> int:

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, Self
 
-from labeling_assets.errors import ServiceError
-from labeling_assets.projects import load_projects
+from labeling_assets.errors import ConfigurationError, ServiceError
+from labeling_assets.projects import readable_projects
 from labeling_assets.settings import LocalStack, Settings
 from labeling_assets.stack import dagster
 from labeling_assets.stack.home import child_environment, locked, prepare
@@ -37,7 +37,7 @@ def run(settings: Settings, *, sample: bool, until_done: bool, definitions: str 
         Exit code: 0 after a clean stop; with `until_done` only if the sample came through.
 
     Raises:
-        ConfigurationError: another `up` has the home folder, or a setting, a project, the definitions are wrong.
+        ConfigurationError: another `up` has the home folder, or a setting, every project, the definitions are wrong.
         ServiceError: something did not start, or ended; the message has the end of its log.
     """
     settings = settings.model_copy(update={"home": settings.home.absolute()})
@@ -45,7 +45,7 @@ def run(settings: Settings, *, sample: bool, until_done: bool, definitions: str 
         try:
             if sample:
                 install(settings, progress.say)
-            load_projects(settings.projects)  # a wrong one is better named now than after all servers have started
+            name_broken_projects(settings, progress)
             stack.start(definitions)
             _welcome(settings, stack, progress)
             if until_done:
@@ -58,6 +58,19 @@ def run(settings: Settings, *, sample: bool, until_done: bool, definitions: str 
             progress.say("Stopping ...")
             return 1 if until_done else 0
     return 0
+
+
+def name_broken_projects(settings: Settings, progress: Progress) -> None:
+    """They are better named now than after all servers have started; if others work, these must not stop them.
+
+    Raises:
+        ConfigurationError: none of the projects can be read.
+    """
+    projects, broken = readable_projects(settings.projects)
+    if broken and not projects:
+        raise ConfigurationError(broken[0].error)
+    for project in broken:
+        progress.say(f"Warning: {project.error}")
 
 
 def _show_sample(settings: Settings, stack: "Stack", progress: Progress) -> None:

@@ -7,37 +7,50 @@ properties and connections that they have. If the storage writes an annotation a
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from labeling_assets import names
-from labeling_assets.clients.aperturedb import ApertureDB, Object
+from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.clients.constraints import all_of, equal, missing, present
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import DataError, InputError, RefusedError
 from labeling_assets.mapping.annotation import map_annotation
 from labeling_assets.projects import Project
 from labeling_assets.sync import adoption_report as found
+from labeling_assets.sync.adopted_images import AdoptedImages
 from labeling_assets.sync.adoption_report import AdoptionReport, batch_of
-from labeling_assets.sync.claim_media import Claim, Claimer
 from labeling_assets.sync.collect_annotations import picture_of
 from labeling_assets.sync.database import prepare_database
+from labeling_assets.sync.deleted_adoptions import deleted_adoptions, remove_regions
 from labeling_assets.sync.lease import Lease, lease
-from labeling_assets.sync.media_store import ROLE, Medium, media_by_guid
-from labeling_assets.sync.report import IngestReport, Progress
+from labeling_assets.sync.report import Progress
 from labeling_assets.sync.storage_annotations import (
     STORAGE_ID,
     StorageAnnotation,
     linked_image,
+    list_storage_annotations,
     read_storage_annotations,
 )
 from labeling_assets.sync.storage_boxes import match_boxes
-from labeling_assets.sync.write_adopted import INSTANCE, AdoptingWriter, Adoption, adopted_guid, unwritten_since
+from labeling_assets.sync.write_adopted import (
+    INSTANCE,
+    AdoptingWriter,
+    Adoption,
+    NoRoomError,
+    adopted_guid,
+    unwritten_since,
+)
+from labeling_assets.sync.write_regions import LESS, Detail
 
-# One query: so many annotations, or so much of their JSON.
+# At once in memory: so many annotations, or so much of their JSON. One query: so many regions of several annotations.
 _CHUNK: Final = 50
 _CHUNK_CHARACTERS: Final = 4_000_000
+_CHUNK_REGIONS: Final = 5_000
+# Every command of a query comes from at least two characters of LS_data, so up to here there is room for all of them.
+_SMALL_CHARACTERS: Final = 100_000
+_REASON_CHARACTERS: Final = 300
 
 
 def adopt_storage(
@@ -58,10 +71,13 @@ def adopt_storage(
         progress: Gets a line of text now and then.
 
     Raises:
+        InputError: the storage has no annotation of a project with this id.
         DataError: a property that this package needs is there with another type; nothing was written.
         TransientError: another process adopts into the project.
     """
     started = time.monotonic()
+    if project_id is not None:
+        _refuse_unknown(db, project_id)
     if apply:
         prepare_database(db, (project.state,))
         with lease(db, f"{INSTANCE}|{project.slug}", wait_s=30) as held:
@@ -72,72 +88,55 @@ def adopt_storage(
     return report
 
 
-@dataclass(frozen=True, slots=True)
-class _Image:
-    """What an image is as a medium; `problem` says why it cannot be one."""
-
-    claim: Claim | None
-    medium: Medium
-    problem: str = ""
-
-
-@dataclass(slots=True)
-class _Images:
-    """Every image that was looked at, by `_uniqueid`, and which are to be written for which batch."""
-
-    looked_at: dict[str, _Image] = field(default_factory=dict)
-    connected: set[tuple[str, str]] = field(default_factory=set)
-    taken: dict[str, str] = field(default_factory=dict)  # GUID or SHA-256 -> GUID
-    sha256: dict[str, str] = field(default_factory=dict)  # GUID -> SHA-256
-
-
 class _Adopter:
     """Reads annotations in chunks, decides, counts, and writes if it holds a lease."""
 
     def __init__(self, db: ApertureDB, project: Project, held: Lease | None) -> None:
         self._db, self._project, self._held = db, project, held
         self._report = AdoptionReport(project.slug, applied=held is not None)
-        self._claimer = Claimer(db, project, "", IngestReport(""))
-        self._images = _Images()
+        self._images = AdoptedImages(db, project, self._report)
         self._boxes: set[str] = set()
-        rows = db.find("FindEntity", present(STORAGE_ID), class_name=names.ANNOTATION, properties=[STORAGE_ID])
-        self._ids = Counter(str(row[STORAGE_ID]) for row in rows)
+        self._guids: set[str] = set()
+        self._ids = Counter(str(row[STORAGE_ID]) for row in list_storage_annotations(db))
 
     def run(self, project_id: int | None, progress: Progress) -> AdoptionReport:
         for chunk in _chunked(read_storage_annotations(self._db, project_id)):
             adoptions = [adoption for old in chunk if (adoption := self._decided(old)) is not None]
             if self._held is not None:
                 self._write_images(adoptions)
-                self._write([adoption for adoption in adoptions if not adoption.is_done])
+                self._write(adoptions)
+            else:
+                for adoption in adoptions:
+                    self._count(adoption)
             progress(f"{self._report.annotations} annotations")
+        self._deleted(project_id)
         if project_id is None:
             self._orphans()
         self._report.boxes = len(self._boxes)
         return self._report
 
     def _decided(self, old: StorageAnnotation) -> Adoption | None:
-        """What becomes of one annotation; None, and a line in the report, if nothing can without guessing."""
+        """What is to be written of one annotation; None if nothing is, or nothing can be without guessing."""
         report = self._report
         report.annotations += 1
-        line = report.source(old.project_id, old.project_title)
-        line.annotations += 1
+        report.source(old.project_id, old.project_title).annotations += 1
         self._boxes |= {box.unique for box in old.boxes if not box.properties.get("LS_derived")} | set(old.strays)
         try:
             adoption = self._adoption(old)
+            if not adoption.is_done:
+                _refuse_too_large(adoption)
         except _Refused as refused:
-            report.refused += 1
-            report.find(refused.what, old.name(), refused.text)
+            self._refuse(old, refused.what, refused.text)
             return None
+        self._guids.add(adoption.guid)
         if adoption.is_done:
             report.unchanged += 1
-            return adoption
-        if names.LS_GUID in old.properties:
-            report.changed += 1
-        else:
-            report.adopt += 1
-            line.adopt += 1
-        self._count(adoption)
+            return None
         return adoption
+
+    def _refuse(self, old: StorageAnnotation, what: str, text: str) -> None:
+        self._report.refused += 1
+        self._report.find(what, old.name(), text)
 
     def _adoption(self, old: StorageAnnotation) -> Adoption:
         _refuse_contradictions(old, self._ids)
@@ -155,7 +154,7 @@ class _Adopter:
         if old.properties.get(names.LS_GUID, guid) != guid:
             text = "it was adopted, and since then LS_data is another annotation with the same id"
             raise _Refused(found.OVERWRITTEN, text)
-        image = self._image(old.images[0])
+        image = self._images.look_at(old.images[0])
         if image.problem:
             raise _Refused(found.BAD_IMAGE, image.problem)
         mapped = map_annotation(annotation["result"], picture_of(image.medium))
@@ -164,12 +163,14 @@ class _Adopter:
         return Adoption(old, annotation, mapped, match, image.medium, self._project.slug, batch)
 
     def _count(self, adoption: Adoption) -> None:
+        """What was written, or would be."""
         report, old, match = self._report, adoption.old, adoption.match
-        if adoption.annotation.get("was_cancelled"):
-            report.skipped_tasks += 1
+        if names.LS_GUID in old.properties:
+            report.changed += 1
         else:
-            counted = Counter(region.kind for region in adoption.mapped.regions)
-            report.regions = dict(sorted((Counter(report.regions) + counted).items()))
+            report.adopt += 1
+            report.source(old.project_id, old.project_title).adopt += 1
+        self._count_regions(adoption)
         report.boxes_taken_over += len(match.kept)
         report.boxes_to_add += len(match.lacking)
         report.boxes_to_go += len(match.to_go)
@@ -191,100 +192,90 @@ class _Adopter:
         for problem in adoption.mapped.problems:
             report.find(found.PROBLEMS, old.name(), problem)
 
-    def _image(self, row: Object) -> _Image:
-        unique = str(row["_uniqueid"])
-        if unique not in self._images.looked_at:
-            image = self._images.looked_at[unique] = self._examined(row)
-            self._report.images += 1
-            if row.get(names.GUID) is not None:
-                self._report.images_with_guid += 1
-            elif image.claim is not None and not image.claim.duplicate:
-                self._report.images_to_get_guid += 1
-            if image.claim is not None and image.claim.duplicate:
-                self._report.find(found.DUPLICATES, f"image {unique}", f"the same bytes as medium {image.claim.guid}")
-        return self._images.looked_at[unique]
+    def _count_regions(self, adoption: Adoption) -> None:
+        report = self._report
+        if adoption.annotation.get("was_cancelled"):
+            report.skipped_tasks += 1
+            return
+        counted = Counter(region.kind for region in adoption.mapped.regions)
+        report.regions = dict(sorted((Counter(report.regions) + counted).items()))
 
-    def _examined(self, row: Object) -> _Image:
-        """One that is a medium already keeps what it has; any other is claimed by the rules for all media."""
-        images = self._images
-        facts = {key: value for key, value in row.items() if value is not None}
-        if {names.GUID, "LS_sha256", "LS_media_type"} <= facts.keys() and facts.get(ROLE) == "media":
-            guid = str(facts[names.GUID])
-            images.taken[guid] = images.taken[str(facts["LS_sha256"])] = guid
-            images.sha256[guid] = str(facts["LS_sha256"])
-            return _Image(None, Medium(guid, "Image", facts))
-        try:
-            claim = self._claimer.examine("Image", row, images.taken)
-        except InputError as error:
-            return _Image(None, Medium("", "Image", facts), str(error))
-        medium = Medium(claim.guid, "Image", {**facts, **claim.facts, names.GUID: claim.guid})
-        sha256 = str(claim.facts["LS_sha256"])
-        if claim.duplicate and self._sha256(claim.guid) != sha256:
-            return _Image(None, medium, f"its GUID {claim.guid!r} is that of another medium")
-        images.sha256[claim.guid] = sha256
-        return _Image(claim, medium)
-
-    def _sha256(self, guid: str) -> str | None:
-        """That of the first medium with a GUID."""
-        if guid not in self._images.sha256:
-            media = media_by_guid(self._db, [guid], (names.GUID, "LS_sha256", "LS_duplicate_of"))
-            first = next((m for m in media.get(guid, []) if not m.properties.get("LS_duplicate_of")), None)
-            self._images.sha256[guid] = str(first.properties["LS_sha256"]) if first else ""
-        return self._images.sha256[guid]
-
-    def _write_images(self, adoptions: Iterable[Adoption]) -> None:
+    def _write_images(self, adoptions: Sequence[Adoption]) -> None:
         """GUIDs, facts and batches first: an annotation is never there without its medium."""
         query = Query()
-        batches: dict[str, int] = {}
-        for adoption in adoptions:
-            unique = str(adoption.old.images[0]["_uniqueid"])
-            if adoption.is_done or (unique, adoption.batch) in self._images.connected:
-                continue
-            self._images.connected.add((unique, adoption.batch))
-            if adoption.batch not in batches:
-                batches[adoption.batch] = _add_batch(query, adoption.batch)
-            self._write_image(query, unique, adoption.batch, batches[adoption.batch])
+        self._images.add(query, adoptions)
         if query.commands:
             self._run(query)
 
-    def _write_image(self, query: Query, unique: str, batch: str, source: int) -> None:
-        image = self._images.looked_at[unique]
-        duplicate = image.claim is not None and image.claim.duplicate
-        reference = query.reference()
-        query.add("FindImage", {"_ref": reference, "constraints": equal("_uniqueid", unique), "blobs": False})
-        if image.claim is not None:
-            query.add("UpdateImage", {"ref": reference, "properties": image.claim.properties})
-        # Somebody labelled it, so no task is made for it; a state that it has in this project stays.
-        state = {self._project.state: "withdrawn" if duplicate else "done"}
-        condition = all_of(equal("_uniqueid", unique), missing(self._project.state))
-        query.add("UpdateImage", {"constraints": condition, "properties": state})
-        if not duplicate:
-            key = f"{batch}|{image.medium.guid}|{unique}"
-            query.connect(names.BATCH_MEDIA, key, source=source, destination=reference, LS_batch=batch)
-
     def _write(self, adoptions: Sequence[Adoption]) -> None:
-        """All in one query; one that is refused is split until what the server refuses is alone."""
-        if not adoptions:
-            return
-        query = Query()
-        writer = AdoptingWriter(query)
-        for adoption in adoptions:
-            writer.adopt(adoption)
+        """All in one query; what is too much for one, or is refused, is split until it is alone."""
+        if len(adoptions) == 1:
+            self._write_one(adoptions[0])
+        elif adoptions and not self._write_together(adoptions):
+            half = len(adoptions) // 2
+            self._write(adoptions[:half])
+            self._write(adoptions[half:])
+
+    def _write_together(self, adoptions: Sequence[Adoption]) -> bool:
+        if sum(len(adoption.mapped.regions) for adoption in adoptions) > _CHUNK_REGIONS:
+            return False
+        writer = AdoptingWriter(Query())
         try:
-            self._run(query)
-        except RefusedError:
-            if len(adoptions) > 1:
-                half = len(adoptions) // 2
-                self._write(adoptions[:half])
-                self._write(adoptions[half:])
-            elif self._db.one("FindEntity", {**unwritten_since(adoptions[0].old), "results": {"count": True}})["count"]:
-                raise
-            else:
-                self._report.find(found.OVERTAKEN, adoptions[0].old.name(), "the storage wrote it just now")
+            for adoption in adoptions:
+                writer.adopt(adoption)
+            if writer.regions.left_out:
+                return False
+            self._run(writer.query)
+        except (NoRoomError, RefusedError):
+            return False
+        for adoption in adoptions:
+            self._count(adoption)
+        return True
+
+    def _write_one(self, adoption: Adoption) -> None:
+        """One that is refused is written with less detail, if that helps, so that it does not hold up all others."""
+        old, refusal = adoption.old, self._attempt(adoption, Detail())
+        if refusal is None:
+            return
+        if not self._db.one("FindEntity", {**unwritten_since(old), "results": {"count": True}})["count"]:
+            self._report.overtaken += 1
+            self._report.find(found.OVERTAKEN, old.name(), "the storage wrote it just now")
+            return
+        reason = (refusal.partition("): ")[2] or refusal)[:_REASON_CHARACTERS]
+        for less in LESS:
+            detail = replace(less, reason=reason)
+            if self._attempt(adoption, detail) is None:
+                self._report.find(found.REDUCED, old.name(), f"without its {detail.missing}: {reason}")
+                return
+        self._refuse(old, found.REFUSED, reason)
+
+    def _attempt(self, adoption: Adoption, detail: Detail) -> str | None:
+        """Write and count one; if that is refused, why."""
+        writer = AdoptingWriter(Query(), detail=detail)
+        try:
+            if not writer.adopt(adoption):
+                return "its boxes would be there twice"
+            self._run(writer.query)
+        except (NoRoomError, RefusedError) as error:
+            return str(error)
+        self._count(adoption)
+        for what in writer.regions.left_out:
+            self._report.find(found.LEFT_OUT, adoption.old.name(), what)
+        return None
 
     def _run(self, query: Query) -> None:
         assert self._held is not None
         self._held.run(self._db, query)
+
+    def _deleted(self, project_id: int | None) -> None:
+        """The storage deletes an annotation with its boxes; of the rest of what is here it knows nothing."""
+        batch = None if project_id is None else batch_of(project_id)
+        deleted = deleted_adoptions(self._db, self._project.slug, batch=batch, but=self._guids)
+        self._report.gone = len(deleted)
+        for gone in deleted:
+            self._report.find(found.GONE, f"annotation {gone.id} of {gone.batch}", gone.regions())
+        if self._held is not None:
+            remove_regions(deleted, self._run)
 
     def _orphans(self) -> None:
         """Boxes that name an annotation which is not there, and are no annotation's by connection."""
@@ -305,6 +296,25 @@ class _Refused(Exception):
         self.what, self.text = what, text
 
 
+def _refuse_unknown(db: ApertureDB, project_id: int) -> None:
+    if list_storage_annotations(db, (equal("LS_project_id", project_id),)):
+        return
+    rows = list_storage_annotations(db)
+    projects = sorted({(int(row["LS_project_id"] or 0), str(row["LS_project_title"] or "")) for row in rows})
+    known = ", ".join(f"{number} {title!r}" for number, title in projects) or "none"
+    raise InputError(f"There is no annotation of ApertureData's storage of a project {project_id}; it has: {known}.")
+
+
+def _refuse_too_large(adoption: Adoption) -> None:
+    if len(adoption.old.data) <= _SMALL_CHARACTERS:
+        return
+    try:
+        AdoptingWriter(Query()).adopt(adoption)
+    except NoRoomError as error:
+        number = len(adoption.mapped.regions)
+        raise _Refused(found.TOO_LARGE, f"its {number:,} regions; what is there stays as it is") from error
+
+
 def _refuse_contradictions(old: StorageAnnotation, ids: Counter[str]) -> None:
     if ids[old.id] > 1:
         raise _Refused(found.TWICE, f"{ids[old.id]} annotations have the LS_id {old.id}")
@@ -316,14 +326,6 @@ def _refuse_contradictions(old: StorageAnnotation, ids: Counter[str]) -> None:
     if old.strays:
         text = f"it is connected to image {old.images[0]['_uniqueid']}, and its boxes {', '.join(old.strays)} are not"
         raise _Refused(found.OVERWRITTEN, text)
-
-
-def _add_batch(query: Query, batch: str) -> int:
-    reference = query.reference()
-    condition = equal(names.KEY, batch)
-    body = {"_ref": reference, "class": names.BATCH, "properties": {names.KEY: batch}, "if_not_found": condition}
-    query.add("AddEntity", body)
-    return reference
 
 
 def _chunked(annotations: Iterator[StorageAnnotation]) -> Iterator[list[StorageAnnotation]]:

@@ -13,6 +13,8 @@ TWICE: Final = "annotations with an LS_id that another one has, not adopted"
 OVERWRITTEN: Final = "annotations that another Label Studio wrote over, not adopted"
 ELSEWHERE: Final = "annotations that belong to another project of labeling_assets, not adopted"
 BAD_IMAGE: Final = "annotations of an image that cannot be a medium, not adopted"
+TOO_LARGE: Final = "annotations with more regions than one query holds, not adopted"
+REFUSED: Final = "annotations that ApertureDB refused, not adopted"
 OVERTAKEN: Final = "annotations that changed while they were adopted: run it again"
 # These are adopted as LS_data has them, and what was there before stays in the annotation's revision:
 STALE: Final = "boxes of removed regions, to go"
@@ -22,6 +24,10 @@ DIFFERENT: Final = "boxes that differ from LS_data, to be corrected"
 SHARED: Final = "boxes that two annotations have, to stay with the one that they name"
 LACKING: Final = "regions that have no box, to get one"
 PROBLEMS: Final = "annotations with something that no region can express"
+REDUCED: Final = "annotations of which ApertureDB refused a part: that is in LS_data only"
+LEFT_OUT: Final = "annotations with a part that one query has no room for: that is in LS_data only"
+# These were adopted, and are no more:
+GONE: Final = "annotations that the storage deleted since they were adopted: the rest of their regions goes"
 # These are left alone:
 PREDICTED: Final = "boxes of models that an annotation no longer uses, left alone"
 ORPHANS: Final = "boxes of annotations that are gone, left alone"
@@ -44,9 +50,10 @@ class AdoptionReport:
     """Counts of a plan, or of what was done if `applied`.
 
     `annotations` = `adopt` (never adopted before) + `changed` (the storage wrote them again since) + `unchanged`
-    (adopted, nothing to do) + `refused` (see `findings`). `boxes` are those of all of them, `images` of those that can
-    be read; `boxes_taken_over` become boxes of this package with everything else they have. `regions` counts what the
-    annotations to be written become, by kind.
+    (adopted, nothing to do) + `refused` + `overtaken` (changed while they were adopted; `findings` has both).
+    `gone` are adopted ones that the storage deleted and of which regions are left. `boxes` are those of all
+    annotations, `images` of those that can be read; `boxes_taken_over` become boxes of this package with everything
+    else they have. `regions` counts what the annotations to be written become, by kind.
     """
 
     project: str
@@ -56,6 +63,8 @@ class AdoptionReport:
     changed: int = 0
     unchanged: int = 0
     refused: int = 0
+    overtaken: int = 0
+    gone: int = 0
     skipped_tasks: int = 0
     images: int = 0
     images_with_guid: int = 0

@@ -15,12 +15,14 @@ from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.clients.constraints import Condition, all_of, not_equal, one_of
 from labeling_assets.clients.label_studio import LabelStudio, Probe
 from labeling_assets.clients.label_studio_query import format_time, id_between, parse_time, updated_since
+from labeling_assets.errors import ConfigurationError
+from labeling_assets.mapping.label_config import LabelConfig
 from labeling_assets.sync.labeling_project import ProjectRecord, checked_project
 from labeling_assets.sync.media_store import chunks
 from labeling_assets.sync.new_batches import attempt
 from labeling_assets.sync.watermark import OVERLAP, SyncState
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 _PROBES: Final = 200  # requests for counts in one look; 0.08 s each, and Dagster gives a look 60 s
 _CLOCKS_DIFFER_S: Final = 300.0  # at most, between the machines of the sensor and of a run
 
@@ -30,13 +32,16 @@ class Pending:
     """A batch that changed and was not synced since. Times in seconds since the epoch, on the clock of Dagster.
 
     `mark` names the change; `first` and `last` are when it was noticed first and last, the latter after everything was
-    read. `newest` is the newest `updated_at` of the batch that was seen, on the clock of Label Studio.
+    read. `newest` is the newest `updated_at` of the batch that was seen, on the clock of Label Studio. `asked` counts
+    the runs that were asked for since a sync of it last succeeded, `asked_key` is the run key of the last one.
     """
 
     mark: str
     first: float
     last: float
     newest: str = ""
+    asked: int = 0
+    asked_key: str = ""
 
     def is_covered(self, started: float, watermark: str) -> bool:
         """Whether a successful sync has read the change: it began at `started`, the batch's watermark is `watermark`.
@@ -47,6 +52,20 @@ class Pending:
         """
         return started > self.last and (watermark >= self.newest or started > self.last + _CLOCKS_DIFFER_S)
 
+    def after(self, started: float) -> "Pending":
+        """What is left of it after a successful sync that began at `started` and does not cover it: it waits anew."""
+        if started <= self.first:
+            return self
+        return replace(self, first=min(started, self.last), asked=0)
+
+    def run_key(self, batch: str, now: float) -> str:
+        """Holds what changed and an attempt, because Dagster burns a run key for ever."""
+        return f"{batch}:{self.mark}:{int(self.first // 3600)}:{attempt(now - self.last)}"
+
+    def turn(self, batch: str, now: float) -> tuple[bool, int, float]:
+        """Sorts batches: those whose last request did not help come after those that were asked for less often."""
+        return self.run_key(batch, now) == self.asked_key, self.asked, self.first
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
@@ -56,7 +75,7 @@ class Cursor:
     `stored` is the newest watermark that ApertureDB had: if it has an older one, the database was restored.
     `tasks` is the number of tasks for which the search for deleted ones is complete, and `others` how many of them
     ApertureDB does not know. A search that one look could not complete is for `counting` tasks and goes on at the
-    task id `counted`.
+    task id `counted`. `config_changed`: a person changed the label configuration in Label Studio.
     """
 
     project: str = ""
@@ -67,6 +86,7 @@ class Cursor:
     others: int = 0
     counting: int = -1
     counted: int = 0
+    config_changed: bool = False
     digests: Mapping[str, str] = field(default_factory=dict)
     pending: Mapping[str, Pending] = field(default_factory=dict)
 
@@ -82,8 +102,11 @@ class Cursor:
             "others": self.others,
             "counting": self.counting,
             "counted": self.counted,
+            "config_changed": self.config_changed,
             "digests": dict(self.digests),
-            "pending": {batch: [p.mark, p.first, p.last, p.newest] for batch, p in self.pending.items()},
+            "pending": {
+                batch: [p.mark, p.first, p.last, p.newest, p.asked, p.asked_key] for batch, p in self.pending.items()
+            },
         }
         return json.dumps(values, sort_keys=True)
 
@@ -95,7 +118,8 @@ class Cursor:
             if values.get("v") != _VERSION:
                 return cls()
             pending = {
-                batch: Pending(str(p[0]), float(p[1]), float(p[2]), str(p[3])) for batch, p in values["pending"].items()
+                batch: Pending(str(p[0]), float(p[1]), float(p[2]), str(p[3]), int(p[4]), str(p[5]))
+                for batch, p in values["pending"].items()
             }
             return cls(
                 project=str(values["project"]),
@@ -106,6 +130,7 @@ class Cursor:
                 others=int(values["others"]),
                 counting=int(values["counting"]),
                 counted=int(values["counted"]),
+                config_changed=bool(values["config_changed"]),
                 digests={str(k): str(v) for k, v in values["digests"].items()},
                 pending=pending,
             )
@@ -134,7 +159,7 @@ def observe(
     lost = cursor.project != record.created_at or stored < cursor.stored
     if lost:
         cursor = replace(_restarted(states), project=record.created_at, pending=cursor.pending)
-    cursor = replace(cursor, stored=stored)
+    cursor = replace(cursor, stored=stored, config_changed=_config_hash(current.label_config) != record.config_hash)
     start = parse_time(cursor.since) - OVERLAP if cursor.since else None
     probe = ls.newest_change(record.project_id, [updated_since(start)] if start else [])
     newest = format_time(probe.newest_updated_at) if probe.newest_updated_at else ""
@@ -161,7 +186,7 @@ def _noted(cursor: Cursor, changed: Iterable[str], rows: Iterable["Row"], *, see
     for batch in changed:
         mark = hashlib.sha256(f"{cursor.digests.get(batch, '')} {seen}".encode()).hexdigest()[:16]
         before = pending.get(batch, Pending("", now, now))
-        pending[batch] = Pending(mark, before.first, now, max(before.newest, newest.get(batch, "")))
+        pending[batch] = replace(before, mark=mark, last=now, newest=max(before.newest, newest.get(batch, "")))
     return replace(cursor, pending=pending)
 
 
@@ -319,15 +344,15 @@ def ready(
     min_interval_s: float,
     max_lag_s: float,
 ) -> list[str]:
-    """Pending batches that may be synced now, the longest waiting first.
+    """Pending batches that may be synced now: those asked for least often first, of these the longest waiting.
 
-    That is when one was quiet for `min_interval_s` or waits for `max_lag_s`, has a partition (`known`), and no run of
-    it is in flight.
+    A batch may when it was quiet for `min_interval_s` or waits for `max_lag_s`, has a partition (`known`), and no run
+    of it is in flight. However many fail at every attempt, they come after those that were never tried.
     """
     busy, partitions = set(in_flight), set(known)
     return [
         batch
-        for batch, waiting in sorted(cursor.pending.items(), key=lambda item: item[1].first)
+        for batch, waiting in sorted(cursor.pending.items(), key=lambda item: item[1].turn(item[0], now))
         if batch in partitions
         and batch not in busy
         and (now - waiting.last >= min_interval_s or now - waiting.first >= max_lag_s)
@@ -347,18 +372,33 @@ def plan(
 
     A batch stays pending until a sync has succeeded that covers its last change: `finished` is batch -> start of the
     last successful one, `watermarks` how far the batch is in sync. If a run failed it is asked for again with growing
-    pauses.
+    pauses; the cursor notes it, so that the next look tries others first.
     """
     open_ = {
-        batch: p
+        batch: p.after(finished.get(batch, 0.0))
         for batch, p in cursor.pending.items()
         if not p.is_covered(finished.get(batch, 0.0), watermarks.get(batch, ""))
     }
-    requests = [
-        SyncRequest(
-            batch, f"{batch}:{open_[batch].mark}:{int(open_[batch].first // 3600)}:{attempt(now - open_[batch].last)}"
-        )
-        for batch in candidates
-        if batch in open_
-    ]
-    return replace(cursor, pending=open_), requests[:limit]
+    asked = [batch for batch in candidates if batch in open_][:limit]
+    requests = [SyncRequest(batch, open_[batch].run_key(batch, now)) for batch in asked]
+    for request in requests:
+        before = open_[request.batch]
+        if before.asked_key != request.run_key:
+            open_[request.batch] = replace(before, asked=before.asked + 1, asked_key=request.run_key)
+    return replace(cursor, pending=open_), requests
+
+
+def config_warning(record: ProjectRecord) -> str:
+    """What to tell when `Cursor.config_changed`."""
+    return (
+        f"The label configuration of {record.slug!r} was changed in Label Studio ({record.url}/settings/labeling). "
+        "To keep the change, copy it into label_config.xml in the project's folder; either way, materialize the tasks."
+    )
+
+
+def _config_hash(xml: str) -> str:
+    """The hash of a configuration, or what no hash is if it does not parse."""
+    try:
+        return LabelConfig.parse(xml).hash
+    except ConfigurationError:
+        return ""

@@ -17,23 +17,27 @@ from labeling_assets.errors import ConfigurationError, DataError, RefusedError, 
 from labeling_assets.mapping.annotation import MappedAnnotation, map_annotation
 from labeling_assets.mapping.label_config import LabelConfig
 from labeling_assets.mapping.medium import Medium as Picture
+from labeling_assets.media_urls import guid_in_link
 from labeling_assets.projects import Project
 from labeling_assets.sync.database import prepare_database
 from labeling_assets.sync.labeling_project import ProjectRecord, checked_project, note_config, recorded_project
 from labeling_assets.sync.lease import Lease, lease
 from labeling_assets.sync.media_store import Medium
+from labeling_assets.sync.noted_versions import keep_noted_versions
 from labeling_assets.sync.read_texts import TextReader
 from labeling_assets.sync.report import CollectReport, Note, Progress
 from labeling_assets.sync.resolve_tasks import ResolvedTask, resolve_tasks
 from labeling_assets.sync.stored_annotations import (
     TaskChange,
     annotations_by_guid,
+    doubtful_hash,
     old_versions,
     stored_for,
     task_change,
 )
 from labeling_assets.sync.task_record import add_task, find_project
 from labeling_assets.sync.watermark import SyncState, load_state
+from labeling_assets.sync.webhook_notes import notes_of_batch
 from labeling_assets.sync.withdraw_tasks import missing_tasks, twins_of, withdraw_tasks
 from labeling_assets.sync.write_annotation import AnnotationWriter
 from labeling_assets.sync.write_regions import LESS, Detail, TaskContext
@@ -73,14 +77,16 @@ def collect_annotations(
     report = CollectReport(project.slug, batch, project_id=record.project_id)
     state = load_state(db, record.sync_key(batch))
     current = checked_project(ls, record)
-    report.idle = not full and _idle(db, ls, record, batch, state=state, task_number=current.task_number)
+    noted = notes_of_batch(db, record, batch)  # before Label Studio is read: what it says is not older than they are
+    report.idle = not full and not noted and _idle(db, ls, record, batch, state=state, task_number=current.task_number)
     if not report.idle:
         prepare_database(db, (project.state,))
         with lease(db, record.sync_key(batch), wait_s=wait_s) as held:
-            record = _with_config(db, record, current.label_config, report)
-            collector = _Collector(db, ls, project, record, report, held=held, batch=batch, run_id=run_id)
+            record, config = _with_config(db, record, current.label_config, report)
+            collector = _Collector(db, ls, project, record, report, config, held=held, batch=batch, run_id=run_id)
             state = load_state(db, record.sync_key(batch))
             state = collector.run(state, full=full, task_number=current.task_number, progress=progress)
+            collector.keep_noted(noted)
     report.watermark = state.watermark
     report.quarantined = [Note(str(task), why) for task, why in sorted(state.quarantined.items())]
     report.requests = ls.request_count - requests
@@ -88,20 +94,25 @@ def collect_annotations(
     return report
 
 
-def _with_config(db: ApertureDB, record: ProjectRecord, xml: str, report: CollectReport) -> ProjectRecord:
-    """Annotations name the label configuration that Label Studio has now, also if a person changed it there."""
+def _with_config(
+    db: ApertureDB, record: ProjectRecord, xml: str, report: CollectReport
+) -> tuple[ProjectRecord, LabelConfig | None]:
+    """Annotations name the label configuration that Label Studio has now, also if a person changed it there.
+
+    The configuration is None if it cannot be read.
+    """
     try:
         config = LabelConfig.parse(xml)
     except ConfigurationError as error:
         report.problems.append(Note("label configuration", str(error)))
-        return record
+        return record, None
     if config.hash == record.config_hash:
-        return record
+        return record, config
     report.problems.append(Note("label configuration", "it was changed in Label Studio: see the check labels_known"))
     query = Query()
     note_config(query, find_project(query, record), record.key, config, xml)
     db.run(query)
-    return replace(record, config_hash=config.hash)
+    return replace(record, config_hash=config.hash), config
 
 
 def _idle(
@@ -132,14 +143,36 @@ class _Tally:
     regions: int = 0
     raw: Counter[str] = field(default_factory=Counter)
     problems: list[Note] = field(default_factory=list)
+    mapped: list[MappedAnnotation] = field(default_factory=list)
 
     def add(self, annotation_id: int, mapped: MappedAnnotation) -> None:
+        self.mapped.append(mapped)
         self.regions += len(mapped.regions)
         self.raw.update(region.type for region in mapped.regions if region.kind == "raw")
         self.note(annotation_id, mapped.problems)
 
     def note(self, annotation_id: int, problems: Iterable[str]) -> None:
         self.problems += [Note(f"annotation {annotation_id}", problem) for problem in problems]
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Tasks with what ApertureDB holds of them; `unclear` are those without a medium, by id, and why."""
+
+    tasks: Mapping[int, Mapping[str, Any]]
+    resolved: Sequence[ResolvedTask]
+    unclear: Mapping[int, str]
+    changes: Mapping[int, TaskChange]
+
+    def part(self, ids: Iterable[int]) -> "_Chunk":
+        """The chunk of some of its tasks."""
+        kept = {task: self.tasks[task] for task in ids}
+        return _Chunk(
+            kept,
+            [task for task in self.resolved if int(task.raw["id"]) in kept],
+            {task: why for task, why in self.unclear.items() if task in kept},
+            {task: change for task, change in self.changes.items() if task in kept},
+        )
 
 
 class _Collector:
@@ -152,12 +185,14 @@ class _Collector:
         project: Project,
         record: ProjectRecord,
         report: CollectReport,
+        config: LabelConfig | None,
         *,
         held: Lease,
         batch: str,
         run_id: str,
     ) -> None:
         self._db, self._ls, self._project, self._record, self._report = db, ls, project, record, report
+        self._config, self._full = config, False
         self._held, self._batch, self._run_id = held, batch, run_id
         self._annotators = ls.users()
         self._seen: dict[int, str] = {}
@@ -165,14 +200,21 @@ class _Collector:
         self._tally = _Tally()
 
     def run(self, state: SyncState, *, full: bool, task_number: int, progress: Progress) -> SyncState:
-        since = None if full else state.since
+        since, self._full = None if full else state.since, full
         retry = sorted(state.quarantined)
         if state.window_total >= 0 or since is None:
             # Else the last run was killed: what it touched is to be checked together with what this one touches.
             state = replace(state, touched_since=format_time(since) if since else "")
+        before = state.watermark
         for chunk in _chunked(self._changed(since, retry)):
             state = self._sync(chunk, state)
             progress(f"{self._report.tasks_read} tasks read")
+        if since is not None and self._went_back(before):
+            for chunk in _chunked(self._changed(None, ())):
+                state = self._sync(chunk, state)
+                progress(f"{self._report.tasks_read} tasks read")
+            # What changes next may have a time before the old watermark.
+            state = replace(state, watermark=max(self._seen.values(), default=""))
         state = self._withdraw(state, full=full)
         others = max(0, task_number - _live_tasks(self._db, self._record))
         state = replace(state, others=others).closed(self._seen)
@@ -180,6 +222,20 @@ class _Collector:
         state.save(query, self._held.condition)
         self._held.run(self._db, query)
         return state
+
+    def keep_noted(self, keys: Sequence[str]) -> None:
+        """Versions that webhooks brought and that were replaced before they could be read."""
+        kept = keep_noted_versions(
+            self._db,
+            self._record,
+            keys,
+            batch=self._batch,
+            held=self._held,
+            annotators=self._annotators,
+            run_id=self._run_id,
+        )
+        self._report.noted = kept.count
+        self._report.problems += kept.problems
 
     def _withdraw(self, state: SyncState, *, full: bool) -> SyncState:
         """Tasks that Label Studio no longer has. Annotations that moved to a twin are written there first."""
@@ -200,6 +256,17 @@ class _Collector:
         kept = {task: why for task, why in state.quarantined.items() if task not in missing.task_ids}
         return replace(state, quarantined={**kept, **missing.moved})
 
+    def _went_back(self, watermark: str) -> bool:
+        """Whether Label Studio shows nothing as new as what was read last: no time tells then what else is older."""
+        if max(self._seen.values(), default="") >= watermark:
+            return False
+        text = (
+            f"it shows no change as late as {watermark}, which was read before: the task was deleted or moved, or "
+            "Label Studio was restored to an older copy. The whole batch was compared"
+        )
+        self._report.problems.append(Note("Label Studio", text))
+        return True
+
     def _changed(self, since: Any, retry: Sequence[int]) -> Iterator[Mapping[str, Any]]:
         """Changed tasks in the order of their times, which move the watermark; then quarantined ones, which do not."""
         for task in self._ls.iterate_changed(self._record.project_id, since, [in_batch(self._batch)]):
@@ -214,55 +281,61 @@ class _Collector:
                 yield task
 
     def _sync(self, tasks: Sequence[Mapping[str, Any]], state: SyncState) -> SyncState:
-        """Write a chunk; one that is refused, perhaps for its size, is split until the refused task is alone."""
-        try:
-            return self._sync_chunk(tasks, state, Detail())
-        except RefusedError as error:
-            if len(tasks) == 1:
-                return self._sync_less(tasks, state, error)
-        half = len(tasks) // 2
-        return self._sync(tasks[half:], self._sync(tasks[:half], state))
-
-    def _sync_less(self, tasks: Sequence[Mapping[str, Any]], state: SyncState, refusal: RefusedError) -> SyncState:
-        """Write less of a task that was refused; if that does not help, its forms were not the reason."""
-        reason = (str(refusal).partition("): ")[2] or str(refusal))[:_REASON_CHARACTERS]
-        for detail in LESS:
-            try:
-                return self._sync_chunk(tasks, state, replace(detail, reason=reason))
-            except RefusedError:
-                continue
-        raise refusal
-
-    def _newest(self, tasks: Sequence[Mapping[str, Any]]) -> str:
-        """How far the watermark may go when these are written; not to a time up to which nothing was read."""
-        changed = [task for task in tasks if int(task["id"]) in self._seen]
-        times = [min(self._seen[int(task["id"])], format_time(parse_time(task["updated_at"]))) for task in changed]
-        return max(times, default="")
-
-    def _sync_chunk(self, tasks: Sequence[Mapping[str, Any]], state: SyncState, detail: Detail) -> SyncState:
+        """Look up the tasks once, whatever becomes of the query that writes them."""
         newest: dict[int, Mapping[str, Any]] = {int(task["id"]): task for task in tasks}
         resolved, unclear = resolve_tasks(self._db, self._record, list(newest.values()))
         shown = {int(task.raw["id"]): (task.guid, task.raw.get("annotations") or ()) for task in resolved}
         stored = stored_for(self._db, self._record, shown)
         changes = {
-            task: task_change(self._record, annotations, stored[task], task_id=task)
+            task: task_change(self._record, annotations, stored[task], task_id=task, full=self._full)
             for task, (_, annotations) in shown.items()
         }
-        read_again = {int(task.raw["id"]) for task in resolved}
+        return self._sync_chunk(_Chunk(newest, resolved, unclear, changes), state)
+
+    def _sync_chunk(self, chunk: _Chunk, state: SyncState) -> SyncState:
+        """Write a chunk; one that is refused, perhaps for its size, is split until the refused task is alone."""
+        try:
+            return self._sync_detail(chunk, state, Detail())
+        except RefusedError as error:
+            if len(chunk.tasks) == 1:
+                return self._sync_less(chunk, state, error)
+        ids = list(chunk.tasks)
+        half = len(ids) // 2
+        return self._sync_chunk(chunk.part(ids[half:]), self._sync_chunk(chunk.part(ids[:half]), state))
+
+    def _sync_less(self, chunk: _Chunk, state: SyncState, refusal: RefusedError) -> SyncState:
+        """Write less of a task that was refused; if that does not help, its forms were not the reason."""
+        reason = (str(refusal).partition("): ")[2] or str(refusal))[:_REASON_CHARACTERS]
+        regions = [region for mapped in self._tally.mapped for region in mapped.regions]
+        tried: set[frozenset[str]] = {frozenset()}
+        for detail in LESS:
+            dropped = detail.dropped(regions)
+            if dropped in tried:
+                continue
+            tried.add(dropped)
+            try:
+                return self._sync_detail(chunk, state, replace(detail, reason=reason))
+            except RefusedError:
+                continue
+        raise refusal
+
+    def _newest(self, tasks: Iterable[Mapping[str, Any]]) -> str:
+        """How far the watermark may go when these are written; not to a time up to which nothing was read."""
+        changed = [task for task in tasks if int(task["id"]) in self._seen]
+        times = [min(self._seen[int(task["id"])], format_time(parse_time(task["updated_at"]))) for task in changed]
+        return max(times, default="")
+
+    def _sync_detail(self, chunk: _Chunk, state: SyncState, detail: Detail) -> SyncState:
+        read_again = {int(task.raw["id"]) for task in chunk.resolved}
         kept = {task: why for task, why in state.quarantined.items() if task not in read_again}
-        state = replace(state.moved(self._newest(tasks)), quarantined={**kept, **unclear})
-        self._write(resolved, changes, state, detail)
-        self._count(newest, changes)
+        state = replace(state.moved(self._newest(chunk.tasks.values())), quarantined={**kept, **chunk.unclear})
+        self._write(chunk, state, detail)
+        self._count(chunk)
         return state
 
-    def _write(
-        self,
-        resolved: Sequence[ResolvedTask],
-        changes: Mapping[int, TaskChange],
-        state: SyncState,
-        detail: Detail,
-    ) -> None:
+    def _write(self, chunk: _Chunk, state: SyncState, detail: Detail) -> None:
         self._tally = _Tally()
+        resolved, changes = chunk.resolved, chunk.changes
         self._texts.prepare(
             (task.raw["data"], annotation) for task in resolved for annotation in changes[int(task.raw["id"])].current
         )
@@ -288,17 +361,22 @@ class _Collector:
         project: int,
     ) -> None:
         state = task_state(task.raw.get("annotations") or ())
-        if not (change.created or change.updated or change.removed) and state == task.recorded_state:
+        if change.is_empty and state == task.recorded_state:
             return
         self._tally.tasks += 1
         context = self._context(writer.query, task, project)
         for annotation in change.created:
-            writer.create(context, annotation, self._mapped(annotation, task))
-            self._check_room(writer, annotation)
+            mapped = self._mapped(annotation, task)
+            writer.create(context, annotation, mapped)
+            self._check_room(writer, annotation, mapped)
         for annotation, known in change.updated:
             mapped = self._mapped(annotation, task)
             writer.update(context, annotation, mapped, stored=known, old=dict(old[known.guid]))
-            self._check_room(writer, annotation)
+            self._check_room(writer, annotation, mapped)
+        for annotation, known in change.rewritten:
+            mapped = self._mapped(annotation, task)
+            writer.rewrite(context, annotation, mapped, known)
+            self._check_room(writer, annotation, mapped)
         for known in change.removed:
             writer.bury(known, self._run_id)
         mark_task(writer.query, context, self._project.state, state)
@@ -326,12 +404,16 @@ class _Collector:
         )
 
     def _mapped(self, annotation: Mapping[str, Any], task: ResolvedTask) -> MappedAnnotation:
-        medium = picture_of(task.medium, self._texts.text(task.raw["data"], annotation))
+        data = task.raw["data"]
+        medium = picture_of(task.medium, self._texts.text(data, annotation))
+        if self._config is not None:
+            tags = tags_showing(task.guid, self._config, data)
+            medium = replace(medium, shown_fps=self._config.frame_rates(data), shown_as=tags)
         mapped = map_annotation(annotation.get("result") or [], medium)
         self._tally.add(int(annotation["id"]), mapped)
         return mapped
 
-    def _check_room(self, writer: AnnotationWriter, annotation: Mapping[str, Any]) -> None:
+    def _check_room(self, writer: AnnotationWriter, annotation: Mapping[str, Any], mapped: MappedAnnotation) -> None:
         """What does not fit into a query of one task stays out of it; several tasks are split.
 
         Raises:
@@ -343,16 +425,17 @@ class _Collector:
         number = int(annotation["id"])
         self._tally.note(number, (f"{what}: in its JSON only, they do not fit into one query" for what in left_out))
         left_out.clear()
-        if detail.reason:
+        if detail.dropped(mapped.regions):
             self._tally.note(number, [f"without its {detail.missing}, as ApertureDB refused them: {detail.reason}"])
 
-    def _count(self, tasks: Mapping[int, Any], changes: Mapping[int, TaskChange]) -> None:
-        self._report.tasks_read += len(tasks)
-        for change in changes.values():
+    def _count(self, chunk: _Chunk) -> None:
+        self._report.tasks_read += len(chunk.tasks)
+        for change in chunk.changes.values():
             self._report.created += len(change.created)
             self._report.updated += len(change.updated)
             self._report.deleted += len(change.removed)
             self._report.unchanged += change.unchanged
+            self._report.rewritten += len(change.rewritten)
         self._report.problems += self._tally.problems
         self._report.regions += self._tally.regions
         self._report.raw_kinds = dict(Counter(self._report.raw_kinds) + self._tally.raw)
@@ -366,19 +449,19 @@ class _Collector:
         hashes = {guid: known.content_hash for guid, known in annotations_by_guid(self._db, written).items()}
         overtaken = [guid for guid, hash_ in written.items() if hashes.get(guid) != hash_]
         if overtaken:
-            self._invalidate(overtaken)
+            self._invalidate({guid: hashes.get(guid, "") for guid in overtaken})
 
-    def _invalidate(self, guids: Sequence[str]) -> None:
-        """Another writer was quicker: forget the hashes, so that the next sync writes these again."""
+    def _invalidate(self, hashes: Mapping[str, str]) -> None:
+        """Another writer was quicker: mark the hashes, so that the next sync writes these again."""
         query = Query()
-        for guid in guids:
-            condition = equal(names.LS_GUID, guid)
-            body = {"with_class": names.ANNOTATION, "constraints": condition, "properties": {"LS_content_hash": ""}}
+        for guid, hash_ in hashes.items():
+            condition, doubtful = equal(names.LS_GUID, guid), {"LS_content_hash": doubtful_hash(hash_)}
+            body = {"with_class": names.ANNOTATION, "constraints": condition, "properties": doubtful}
             query.add("UpdateEntity", body)
         replace(load_state(self._db, self._held.key), window_total=-1, watermark="").save(query)
         self._db.run(query)
         raise TransientError(
-            f"{len(guids)} annotations of batch {self._batch!r} were changed by another process during the sync. "
+            f"{len(hashes)} annotations of batch {self._batch!r} were changed by another process during the sync. "
             "Run it again; it will read them anew."
         )
 
@@ -395,6 +478,19 @@ def task_state(annotations: Sequence[Mapping[str, Any]]) -> str:
     if any(not annotation.get("was_cancelled") for annotation in annotations):
         return "done"
     return "skipped" if annotations else "open"
+
+
+def tags_showing(guid: str, config: LabelConfig, data: Mapping[str, Any]) -> frozenset[str] | None:
+    """The tags of the label configuration that show the medium in a task with this data; None if it does not say so.
+
+    A task may show other pictures or sounds beside its medium.
+    """
+    found = {tag.name for tag in config.objects if any(_links_to(guid, data.get(it)) for it in tag.variables)}
+    return frozenset(found) if found and not any("{{" in name for name in found) else None
+
+
+def _links_to(guid: str, value: object) -> bool:
+    return any(guid_in_link(link) == guid for link in (value if isinstance(value, list) else [value]))
 
 
 def picture_of(medium: Medium, text: str | None = None) -> Picture:

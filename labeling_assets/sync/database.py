@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
+from labeling_assets.clients.constraints import not_equal
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import DataError
 
@@ -37,6 +38,7 @@ _ENTITIES: Final[dict[str, tuple[str, ...]]] = {
         "LS_deleted_run_id",
     ),
     names.PREDICTION: (names.LS_GUID, "LS_model_version"),
+    names.SENT: (names.LS_GUID,),
     names.REVISION: (names.LS_GUID, "LS_annotation_guid", "LS_run_id", "LS_deleted_run_id"),
     names.REGION: _OF_REGIONS,
     names.KEYFRAME: _OF_REGIONS,
@@ -45,6 +47,7 @@ _ENTITIES: Final[dict[str, tuple[str, ...]]] = {
     names.CLIP: _OF_REGIONS,
     names.LABEL: (names.KEY, "LS_label"),
     names.SYNC: (names.KEY,),
+    names.NOTE: (names.KEY, "LS_batch"),
 }
 _CONNECTIONS: Final = (
     names.BATCH_MEDIA,
@@ -63,6 +66,8 @@ _CONNECTIONS: Final = (
     names.REGION_MASK,
     names.REGION_RELATION,
 )
+# The version of the data model. What another one wrote is neither read nor written: docs/data_model.md says what to do.
+SCHEMA_VERSION: Final = 2
 # Types that this package writes to classes it shares with others.
 _MEDIA_TYPES: Final = {
     names.GUID: "string",
@@ -80,18 +85,47 @@ _MEDIA_TYPES: Final = {
     "LS_codec": "string",
     "LS_pages": "number",
 }
+_ANNOTATION_TYPES: Final = {
+    **dict.fromkeys(("LS_annotation_id", "LS_task_id", "LS_project_id", "LS_revision", "LS_lead_time_s"), "number"),
+    "LS_mapping_version": "number",
+    **dict.fromkeys((names.LS_GUID, "LS_instance", "LS_project", "LS_batch", "LS_media_guid"), "string"),
+    **dict.fromkeys(("LS_completed_by", "LS_annotator", "LS_data", "LS_content_hash", "LS_config_hash"), "string"),
+    **dict.fromkeys(("LS_source", "LS_run_id", "LS_incomplete"), "string"),
+    **dict.fromkeys(("LS_ground_truth", "LS_was_cancelled"), "boolean"),
+    **dict.fromkeys(("LS_created_at", "LS_updated_at", "LS_valid_from", "LS_deleted_at"), "datetime"),
+}
+_REGION_TYPES: Final = {
+    **dict.fromkeys((names.LS_GUID, "LS_id", "LS_annotation_guid", "LS_label", "LS_source"), "string"),
+    **dict.fromkeys(("LS_annotation_id", "LS_task_id"), "number"),
+    "LS_derived": "boolean",
+    "LS_updated_at": "datetime",
+}
+_TYPES: Final[dict[str, dict[str, str]]] = {
+    **dict.fromkeys((names.IMAGE, names.VIDEO, names.BLOB), _MEDIA_TYPES),
+    names.ANNOTATION: _ANNOTATION_TYPES,
+    names.REVISION: _ANNOTATION_TYPES,
+    **dict.fromkeys((names.REGION, names.BOUNDING_BOX, names.POLYGON, names.CLIP), _REGION_TYPES),
+}
+_MEDIA_CLASSES: Final = (names.IMAGE, names.VIDEO, names.BLOB)
 
 
 def prepare_database(db: ApertureDB, state_properties: tuple[str, ...] = ()) -> None:
     """Create the indexes that are missing, after checking the schema. Reads once and writes nothing if all is there.
 
     Raises:
-        DataError: a class holds one of our properties with another type; nothing was written.
+        DataError: another version of this package wrote to it, or a class holds one of our properties with another
+            type; nothing was written.
     """
     query = Query()
+    other = not_equal(names.SCHEMA_VERSION, SCHEMA_VERSION)
+    listed = {"results": {"list": [names.SLUG, names.SCHEMA_VERSION]}, "limit": 1}
+    projects = query.add("FindEntity", {"with_class": names.PROJECT, "constraints": other, **listed})
     schema = query.add("GetSchema", {"type": "entities"})
     indexes = query.add("GetIndexes", {})
-    answers = db.run(query).answers
+    reply = db.run(query)
+    answers = reply.answers
+    for project in reply.objects(projects):
+        refuse_other_schema(str(project[names.SLUG]), project[names.SCHEMA_VERSION])
     _refuse_conflicts(answers[schema], state_properties)
     missing = _missing_indexes(answers[indexes].get("indexes") or {}, state_properties)
     if missing:
@@ -99,6 +133,22 @@ def prepare_database(db: ApertureDB, state_properties: tuple[str, ...] = ()) -> 
         for target, class_name, prop in missing:
             create.create_index(target, class_name, prop)
         db.run(create)
+
+
+def refuse_other_schema(slug: str, version: float | None) -> None:
+    """Check the version of the data model that a project was written with.
+
+    Raises:
+        DataError: it is another one.
+    """
+    if version is not None and int(version) == SCHEMA_VERSION:
+        return
+    found = "without a version" if version is None else f"version {int(version)}"
+    raise DataError(
+        f"ApertureDB holds project {slug!r} in a data model of labeling_assets ({found}) that this release, which has "
+        f"version {SCHEMA_VERSION}, does not read. Nothing was read or written. Use the release that wrote it, or "
+        "begin with an empty ApertureDB: docs/data_model.md, 'Another version', says how the labels get there."
+    )
 
 
 def _missing_indexes(existing: dict[str, Any], states: tuple[str, ...]) -> list[tuple[str, str, str]]:
@@ -111,9 +161,10 @@ def _missing_indexes(existing: dict[str, Any], states: tuple[str, ...]) -> list[
 
 def _refuse_conflicts(answer: dict[str, Any], states: tuple[str, ...]) -> None:
     classes = (answer.get("entities") or {}).get("classes") or {}
-    for class_name in (names.IMAGE, names.VIDEO, names.BLOB):
+    for class_name, types in _TYPES.items():
         held = (classes.get(class_name) or {}).get("properties") or {}
-        for prop, wanted in {**_MEDIA_TYPES, **dict.fromkeys(states, "string")}.items():
+        marks = dict.fromkeys(states, "string") if class_name in _MEDIA_CLASSES else {}
+        for prop, wanted in {**types, **marks}.items():
             found = _type_of(held.get(prop))
             if found not in (None, wanted):
                 raise DataError(

@@ -10,9 +10,9 @@ from labeling_assets.projects import Project, claimed_by
 from labeling_assets.settings import Settings
 from labeling_assets.sync.batch_rows import batch_source, checked_batch, read_rows
 from labeling_assets.sync.claim_media import claim_media
+from labeling_assets.sync.inbox import batch_signature
 from labeling_assets.sync.ingest_media import ingest_media
 from labeling_assets.sync.media_store import media_of_batch
-from labeling_assets.sync.new_batches import batch_signature
 from labeling_assets.sync.report import IngestReport, Progress
 
 

@@ -54,10 +54,10 @@ def ingest_media(
     report = IngestReport(batch, rows=len(rows))
     rules = BatchRules.of(concerned, batch)
     _refuse_unused_guids(rows, rules, batch)
-    writer = _Writer(db, batch, concerned, rules, report, run_id=run_id)
+    writer = MediaWriter(db, batch, concerned, rules, report, run_id=run_id)
     with httpx.Client(timeout=60, follow_redirects=True) as http:
         reader = MediaReader(http, size_limit_bytes, rules, report)
-        for chunk in _chunked(reader.read(rows)):
+        for chunk in chunked(reader.read(rows)):
             writer.write(chunk)
             progress(f"{report.created + report.known} of {len(rows)} media")
     _note_failed(db, batch, rows, report)
@@ -100,7 +100,8 @@ def _note_failed(db: ApertureDB, batch: str, rows: Sequence[Row], report: Ingest
         db.one("UpdateEntity", body)
 
 
-def _chunked(prepared: Iterable[PreparedMedium]) -> Iterator[list[PreparedMedium]]:
+def chunked(prepared: Iterable[PreparedMedium]) -> Iterator[list[PreparedMedium]]:
+    """Lists of media that fit into one query, read as they are asked for."""
     chunk: list[PreparedMedium] = []
     size = 0
     for medium in prepared:
@@ -113,8 +114,11 @@ def _chunked(prepared: Iterable[PreparedMedium]) -> Iterator[list[PreparedMedium
         yield chunk
 
 
-class _Writer:
-    """Writes chunks of media, one query a chunk; a refused chunk is split until the refused row is alone."""
+class MediaWriter:
+    """Writes chunks of media, one query a chunk; a refused chunk is split until the refused row is alone.
+
+    `state` is what media without a mark of the projects get: `open` where the task is there before the medium.
+    """
 
     def __init__(
         self,
@@ -125,10 +129,12 @@ class _Writer:
         report: IngestReport,
         *,
         run_id: str,
+        state: str = "new",
     ) -> None:
         self._db = db
         self._batch = batch
         self._projects = projects
+        self._state = state
         self._rules = rules
         self._report = report
         self._run = {"LS_run_id": run_id} if run_id else {}
@@ -244,9 +250,9 @@ class _Writer:
         return query.add(f"Add{kind_of(medium.facts.media_type)}", body, medium.data)
 
     def _completed(self, medium: PreparedMedium) -> dict[str, Any]:
-        """The metadata and marks that a known medium is given where it lacks them; what it has stays."""
-        marks = {p.state: "new" for p in self._projects if medium.facts.media_type in p.taken_types}
-        return {**medium.columns, **marks}
+        """The facts, metadata and marks that a known medium is given where it lacks them; what it has stays."""
+        marks = {p.state: self._state for p in self._projects if medium.facts.media_type in p.taken_types}
+        return {**medium.facts.properties(), **medium.columns, **marks}
 
     def _lacking(self, medium: PreparedMedium, held: Medium) -> dict[str, Any]:
         foreign = not held.properties.get("LS_sha256")
@@ -262,7 +268,7 @@ class _Writer:
             "LS_imported_at": {"_date": datetime.now(UTC).isoformat()},
             **self._run,
         }
-        return values | medium.facts.properties() | self._completed(medium)
+        return values | self._completed(medium)
 
     def _count(self, chunk: Sequence[PreparedMedium], created: set[int], added: Mapping[int, PreparedMedium]) -> None:
         self._report.created += len(created)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import uuid
 from dataclasses import dataclass, replace
 from typing import Final
@@ -16,6 +17,7 @@ from labeling_assets.clients.query import Query
 from labeling_assets.errors import ConfigurationError, DataError, RefusedError
 from labeling_assets.mapping.label_config import LabelConfig
 from labeling_assets.projects import Project
+from labeling_assets.sync.database import SCHEMA_VERSION, refuse_other_schema
 
 _NOT_FOUND: Final = 404
 _log = logging.getLogger(__name__)
@@ -104,13 +106,37 @@ def ensure_project(db: ApertureDB, ls: LabelStudio, project: Project) -> Project
     record = _recorded(db, ls.url, instance, project.slug)
     if record is None:
         found = _found_or_made(ls, project, instance)
-        _record(db, project, instance, found, config)
+        _record(db, project, instance, found, config, xml=project.label_config())
         record = _recorded(db, ls.url, instance, project.slug)
         assert record is not None
     current = checked_project(ls, record)
     if record.config_hash != config.hash or current.maximum_annotations != project.annotators:
         _apply(db, ls, project, record, current, config)
     return replace(record, config_hash=config.hash)
+
+
+def noted_project(db: ApertureDB, ls: LabelStudio, slug: str) -> ProjectRecord | None:
+    """The project as it was noted for a server at this very address; only reads."""
+    instance = _instance(db, ls.url)
+    return _recorded(db, ls.url, instance, slug) if instance else None
+
+
+def take_over_project(db: ApertureDB, ls: LabelStudio, project: Project, found: ls_client.Project) -> ProjectRecord:
+    """Note a project that is in Label Studio already as that of the folder, with the configuration it has there.
+
+    Its description gets the marker that finds it again; nothing else of it changes.
+
+    Raises:
+        DataError: the folder's project was made on another server.
+    """
+    instance = _known_instance(db, ls, project.slug) or _new_instance(db, ls.url)
+    marker, description = f"labeling_assets:{instance}:{project.slug}", str(found.raw.get("description") or "")
+    if marker not in description:
+        ls.update_project(found.id, description=f"{description} [{marker}]".strip())
+    _record(db, project, instance, found, LabelConfig.parse(found.label_config), xml=found.label_config)
+    record = _recorded(db, ls.url, instance, project.slug)
+    assert record is not None
+    return record
 
 
 def _known_instance(db: ApertureDB, ls: LabelStudio, slug: str) -> str | None:
@@ -168,10 +194,11 @@ def _new_instance(db: ApertureDB, url: str) -> str:
 
 def _recorded(db: ApertureDB, url: str, instance: str, slug: str) -> ProjectRecord | None:
     key = f"{instance}|{slug}"
-    wanted = ("LS_project_id", "LS_project_created_at", "LS_config_hash")
+    wanted = ("LS_project_id", "LS_project_created_at", "LS_config_hash", names.SCHEMA_VERSION)
     found = db.find("FindEntity", equal(names.KEY, key), class_name=names.PROJECT, properties=wanted)
     if not found:
         return None
+    refuse_other_schema(slug, found[0][names.SCHEMA_VERSION])
     project_id = int(found[0]["LS_project_id"])
     created_at, config_hash = str(found[0]["LS_project_created_at"]), str(found[0]["LS_config_hash"])
     return ProjectRecord(key, slug, instance, project_id, created_at, config_hash, f"{url}/projects/{project_id}")
@@ -181,8 +208,17 @@ def _found_or_made(ls: LabelStudio, project: Project, instance: str) -> ls_clien
     """A run that was killed after making the project left its marker in the description."""
     marker = f"labeling_assets:{instance}:{project.slug}"
     for candidate in ls.find_projects_by_title(project.title):
-        if marker in (candidate.raw.get("description") or ""):
+        description = candidate.raw.get("description") or ""
+        if marker in description:
             return candidate
+        if re.search(rf"labeling_assets:[^:\]]+:{re.escape(project.slug)}\]", description):
+            _log.warning(
+                "Project %s in %s has the title %r too and was filled from another ApertureDB, or from this one before "
+                "it was restored to an older copy. A new project is made; labels in the old one are not read.",
+                candidate.id,
+                ls.url,
+                project.title,
+            )
     try:
         return ls.create_project(
             project.title,
@@ -194,7 +230,9 @@ def _found_or_made(ls: LabelStudio, project: Project, instance: str) -> ls_clien
         raise ConfigurationError(f"Label Studio refuses project {project.slug!r}: {error}") from error
 
 
-def _record(db: ApertureDB, project: Project, instance: str, found: ls_client.Project, config: LabelConfig) -> None:
+def _record(
+    db: ApertureDB, project: Project, instance: str, found: ls_client.Project, config: LabelConfig, *, xml: str
+) -> None:
     key = f"{instance}|{project.slug}"
     query = Query()
     reference = query.reference()
@@ -206,11 +244,11 @@ def _record(db: ApertureDB, project: Project, instance: str, found: ls_client.Pr
         "LS_project_created_at": format_time(found.created_at),
         "LS_title": found.title,
         "LS_config_hash": config.hash,
-        "LS_schema_version": 1,
+        names.SCHEMA_VERSION: SCHEMA_VERSION,
     }
     body = {"_ref": reference, "class": names.PROJECT, "properties": properties, "if_not_found": equal(names.KEY, key)}
     query.add("AddEntity", body)
-    note_config(query, reference, key, config, project.label_config())
+    note_config(query, reference, key, config, xml)
     query.add(
         "UpdateEntity",
         {

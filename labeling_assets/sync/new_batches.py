@@ -1,74 +1,29 @@
-"""Which batches to import now: what lies ready in the inbox against what was imported. Pure but for `inbox_batches`."""
+"""Which batches to import now: what lies ready in the inbox against what was imported. Pure."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Final
 
-from labeling_assets.errors import InputError
-from labeling_assets.sync.batch_rows import READY, checked_batch
+from labeling_assets.sync.inbox import InboxBatch
 
 SETTLE_S: Final = 10.0
 _HOUR_S: Final = 3600.0
-_VERSION: Final = 1
-
-
-@dataclass(frozen=True, slots=True)
-class InboxBatch:
-    """A folder or manifest of the inbox. `signature` changes when files come, go or change; `ready` if told so."""
-
-    name: str
-    signature: str
-    ready: bool
-
-
-def inbox_batches(inbox: Path) -> tuple[list[InboxBatch], list[str]]:
-    """Every batch of the inbox, and a text for each entry that cannot be one.
-
-    A folder without files is a batch only once it holds `_READY`: it may just be about to be filled.
-    """
-    if not inbox.is_dir():
-        return [], []
-    batches, problems = [], []
-    for entry in sorted(inbox.iterdir()):
-        if entry.name.startswith(".") or not (entry.is_dir() or entry.suffix == ".csv"):
-            continue
-        try:
-            name = checked_batch(entry.name if entry.is_dir() else entry.stem)
-        except InputError as error:
-            problems.append(str(error))
-            continue
-        signature = batch_signature(entry)
-        if signature:
-            batches.append(InboxBatch(name, signature, (entry / READY).exists()))
-    return batches, problems
-
-
-def batch_signature(entry: Path) -> str:
-    """What changes when files of a folder or manifest come, go or change; empty for a folder without any file."""
-    files = [path for path in entry.rglob("*") if path.is_file()] if entry.is_dir() else [entry]
-    if not files:
-        return ""
-    listing = []
-    for path in sorted(files):
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            continue  # gone since it was listed; the next look decides
-        if path.name != READY:
-            listing.append([str(path.relative_to(entry)), status.st_size, status.st_mtime_ns])
-    return hashlib.sha256(json.dumps(listing).encode()).hexdigest()[:16]
+_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the sensor remembers of a batch: its signature, when it was first seen like this, and if it is done."""
+    """What the sensor remembers of a batch: its signature, when it was first seen like this, and if it is done.
+
+    `asked` counts the runs that were asked for since then, `asked_key` is the run key of the last one.
+    """
 
     signature: str
     since: float
     done: bool = False
+    asked: int = 0
+    asked_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +34,8 @@ class InboxCursor:
 
     def dump(self) -> str:
         """As the text that Dagster keeps."""
-        return json.dumps(
-            {"v": _VERSION, "seen": {name: [s.signature, s.since, s.done] for name, s in self.seen.items()}}
-        )
+        seen = {name: [s.signature, s.since, s.done, s.asked, s.asked_key] for name, s in self.seen.items()}
+        return json.dumps({"v": _VERSION, "seen": seen})
 
     @classmethod
     def load(cls, text: str | None) -> "InboxCursor":
@@ -90,7 +44,12 @@ class InboxCursor:
             values = json.loads(text or "{}")
             if values.get("v") != _VERSION:
                 return cls()
-            return cls({str(n): Seen(str(s[0]), float(s[1]), bool(s[2])) for n, s in values["seen"].items()})
+            return cls(
+                {
+                    str(name): Seen(str(s[0]), float(s[1]), bool(s[2]), int(s[3]), str(s[4]))
+                    for name, s in values["seen"].items()
+                }
+            )
         except (ValueError, KeyError, TypeError, IndexError, AttributeError):
             return cls()
 
@@ -116,7 +75,7 @@ def observed(cursor: InboxCursor, batches: Iterable[InboxBatch], *, now: float) 
 def finish(cursor: InboxCursor, done: Iterable[str]) -> InboxCursor:
     """The cursor with these batches marked as imported."""
     names = set(done)
-    return InboxCursor({n: replace(s, done=True) if n in names else s for n, s in cursor.seen.items()})
+    return InboxCursor({n: Seen(s.signature, s.since, True) if n in names else s for n, s in cursor.seen.items()})
 
 
 def plan_imports(
@@ -127,23 +86,34 @@ def plan_imports(
     in_flight: Iterable[str],
     now: float,
     limit: int = 20,
-) -> list[ImportRequest]:
+) -> tuple[InboxCursor, list[ImportRequest]]:
     """Which batches to import: those that are ready, not done, and not running. `lacking`: batch -> assets to make.
 
     A batch is ready when it says so or has not changed for ten seconds. A failed one is asked for again after one
-    minute, two, four, and so on, later once an hour.
+    minute, two, four, and so on, later once an hour. Those that were asked for least often come first, of these the
+    longest waiting: however many fail at every attempt, the others have their turn. The cursor notes what was asked.
     """
-    busy = set(in_flight)
+    busy, seen = set(in_flight), dict(cursor.seen)
     requests: list[ImportRequest] = []
     for batch in batches:
-        seen, assets = cursor.seen[batch.name], lacking.get(batch.name, ())
-        settled = batch.ready or now - seen.since >= SETTLE_S
-        if settled and not seen.done and assets and batch.name not in busy and len(requests) < limit:
+        known, assets = seen[batch.name], lacking.get(batch.name, ())
+        settled = batch.ready or now - known.since >= SETTLE_S
+        if settled and not known.done and assets and batch.name not in busy:
             # With when it was first seen: after a lost cursor the keys must be other ones than those that were burnt.
-            when = f"{int(seen.since)}:{attempt(now - seen.since)}"
+            when = f"{int(known.since)}:{attempt(now - known.since)}"
             key = f"{batch.name}:{batch.signature}:{'+'.join(assets)}:{when}"
             requests.append(ImportRequest(batch.name, key, assets))
-    return requests
+
+    def turn(request: ImportRequest) -> tuple[bool, int, float]:
+        known = seen[request.batch]
+        return known.asked_key == request.run_key, known.asked, known.since
+
+    requests = sorted(requests, key=turn)[:limit]
+    for request in requests:
+        known = seen[request.batch]
+        if known.asked_key != request.run_key:
+            seen[request.batch] = replace(known, asked=known.asked + 1, asked_key=request.run_key)
+    return InboxCursor(seen), requests
 
 
 def attempt(waited_s: float) -> int:

@@ -1,7 +1,7 @@
 """Tasks in Label Studio: exactly one for each medium and labeling project, however often this runs or is killed."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from labeling_assets import names
@@ -11,6 +11,7 @@ from labeling_assets.clients.label_studio import LabelStudio, MaybeDoneError, Ta
 from labeling_assets.clients.label_studio_query import format_time
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import InputError, TransientError
+from labeling_assets.mapping.frame_rate import FrameRates
 from labeling_assets.mapping.label_config import LabelConfig
 from labeling_assets.media_urls import MediaLinks
 from labeling_assets.projects import Project
@@ -55,7 +56,8 @@ def publish_tasks(
     started, requests = time.monotonic(), ls.request_count
     prepare_database(db, (project.state,))
     report = PublishReport(project.slug, batch)
-    sources = data_sources(project, LabelConfig.parse(project.label_config()))
+    config = LabelConfig.parse(project.label_config())
+    sources = data_sources(project, config)
     data = TaskData(sources, links, lambda medium: read_bytes(db, medium))
     # One importer a project: Label Studio serializes them anyway, and two could make one task, or the project, twice.
     # No batch has a name that begins with a slash. The wait outlasts the lease of one that was killed in an import.
@@ -75,6 +77,7 @@ def publish_tasks(
             sleep=sleep,
         )
         pending = _pending(db, project, batch, data, report)
+        report.warnings += _other_frame_rates(pending, config)
         for start in range(0, len(pending), _CHUNK):
             publisher.publish(pending[start : start + _CHUNK])
             progress(f"{min(start + _CHUNK, len(pending))} of {len(pending)} tasks")
@@ -119,6 +122,17 @@ def _pending(db: ApertureDB, project: Project, batch: str, data: TaskData, repor
             except InputError as error:
                 report.failed.append(Note(medium.guid, str(error)))
     return pending
+
+
+def _other_frame_rates(pending: Iterable[Pending], config: LabelConfig) -> Iterator[Note]:
+    """Videos in which annotators will see other numbers of frames than the file has."""
+    for medium, data in pending:
+        fps = float(medium.properties.get("LS_fps") or 0)
+        for tag, rate in config.frame_rates(data).items() if fps else ():
+            if not FrameRates(rate, fps, None).is_same:
+                text = f"the Video tag {tag!r} counts {rate:g} frames a second, the file has {fps:g}: annotators see "
+                advice = 'other numbers of frames. Write frameRate="$fps" into the tag and data: {fps: column:LS_fps}'
+                yield Note(medium.guid, f"{text}{advice}")
 
 
 def _task_guids(db: ApertureDB, record: ProjectRecord, batch: str) -> list[str]:

@@ -1,21 +1,26 @@
 """Annotations into Label Studio, each once: the server refuses a second one with the same `unique_id`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.clients.label_studio import LabelStudio, MaybeDoneError
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import RefusedError
-from labeling_assets.identity import labels_guid
 from labeling_assets.sync.labeling_project import ProjectRecord
 from labeling_assets.sync.lease import Lease
-from labeling_assets.sync.push_plan import TaskPlan, known_annotations, same_annotation
+from labeling_assets.sync.push_plan import Authors, TaskPlan, content, import_id_of, known_annotations, same_annotation
 from labeling_assets.sync.push_report import PushReport, PushRow
-from labeling_assets.sync.push_sources import Wanted, number_of
+from labeling_assets.sync.push_sent import note_sent, unique_id
+from labeling_assets.sync.push_sources import Wanted
 
 _CONFLICT: Final = 409
+_NOT_FOUND: Final = 404
+_CHANGED_MEANWHILE: Final = (
+    "its annotation in task {task} was changed or deleted while this push ran: sync, and push again"
+)
 _ATTEMPTS: Final = 5
+_SAID: Final = ("result", "was_cancelled", "ground_truth")
 
 
 class AnnotationWriter:
@@ -34,33 +39,50 @@ class AnnotationWriter:
         *,
         held: Lease,
         report: PushReport,
+        authors: Authors,
         sleep: Callable[[float], None],
     ) -> None:
         self._db, self._ls, self._record, self._report = db, ls, record, report
-        self._held, self._sleep = held, sleep
-        self._users = {email: number for number, email in ls.users().items()}
+        self._held, self._authors, self._sleep = held, authors, sleep
         self._strangers: set[str] = set()
 
     def write(self, plans: Sequence[TaskPlan]) -> None:
-        """Send what is to be done, read it back, and count what is there."""
+        """Send what is to be done, read it back, count what is there, and note it."""
+        failed: set[str] = set()
         for plan in plans:
             self._held.run(self._db, Query())
-            for one in plan.create:
-                self._create(plan, one)
-            for number, one in plan.replace:
-                body = {"result": one.result, "was_cancelled": one.was_cancelled}
-                self._repeated(lambda number=number, body=body: self._ls.update_annotation(number, body))  # type: ignore[misc]  # bound at once
-                self._report.replaced += 1
-        self._verify(plans)
+            failed |= {one.key for one in plan.create if not self._create(plan, one)}
+            failed |= {one.key for number, one in plan.replace if not self._replace(plan, number, one)}
+        there = self._verified(plans, failed)
+        there += [(plan, one) for plan in plans for one in plan.unrecorded]
+        note_sent(self._db, self._record, {unique_id(self._record, plan.task, one): (plan, one) for plan, one in there})
 
-    def _create(self, plan: TaskPlan, one: Wanted) -> None:
+    def _replace(self, plan: TaskPlan, number: int, one: Wanted) -> bool:
+        """Only what was planned for: a person may have changed it since the tasks were read."""
+        (planned,) = (given for given in plan.task["annotations"] if int(given["id"]) == number)
+        try:
+            current = self._ls.annotation(number)
+        except RefusedError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            current = {}
+        if content([current.get(key) for key in _SAID]) != content([planned.get(key) for key in _SAID]):
+            self._report.differing += 1
+            self._report.warn(one.media_guid, _CHANGED_MEANWHILE.format(task=plan.task_id), one.key)
+            return False
+        body = {"result": one.result, "was_cancelled": one.was_cancelled, "import_id": import_id_of(one)}
+        self._repeated(lambda: self._ls.update_annotation(number, body))
+        self._report.replaced += 1
+        return True
+
+    def _create(self, plan: TaskPlan, one: Wanted) -> bool:
         body = {
             "result": one.result,
             "was_cancelled": one.was_cancelled,
             # Said in any case: a task import without it makes ground truth of every annotation.
             "ground_truth": one.ground_truth,
             "lead_time": one.lead_time_s,
-            "import_id": number_of(one.key),
+            "import_id": import_id_of(one),
             "unique_id": unique_id(self._record, plan.task, one),
             **self._author(one),
         }
@@ -69,16 +91,16 @@ class AnnotationWriter:
         except RefusedError as error:
             if error.status != _CONFLICT:  # it is there: its answer was lost, now or by a run that was killed
                 self._report.refused += 1
-                self._report.add(PushRow(_guid(plan), one.key, "", "", str(error), "error"))
-                return
+                self._report.add(PushRow(plan.guid, one.key, "", "", str(error), "error"))
+                return False
         self._report.created += 1
+        return True
 
     def _author(self, one: Wanted) -> dict[str, int]:
         if one.author is None:
             return {}
-        known = self._users.get(one.author)
-        if known is not None:
-            return {"completed_by": known}
+        if one.author in self._authors.ids:
+            return {"completed_by": self._authors.ids[one.author]}
         if one.author not in self._strangers:
             self._strangers.add(one.author)
             self._report.warn(
@@ -100,24 +122,18 @@ class AnnotationWriter:
             else:
                 return
 
-    def _verify(self, plans: Sequence[TaskPlan]) -> None:
-        found = self._ls.tasks_to_push_to(self._record.project_id, [_guid(plan) for plan in plans])
+    def _verified(self, plans: Sequence[TaskPlan], failed: Collection[str]) -> list[tuple[TaskPlan, Wanted]]:
+        found = self._ls.tasks_to_push_to(self._record.project_id, [plan.guid for plan in plans])
         tasks = {int(task["id"]): task for task in found}
+        right = []
         for plan in plans:
-            wanted = [*plan.create, *(one for _, one in plan.replace)]
+            wanted = [one for one in (*plan.create, *(one for _, one in plan.replace)) if one.key not in failed]
             there = known_annotations(self._record, tasks.get(plan.task_id, {}), wanted)
             for one in wanted:
                 if one.key in there and same_annotation(there[one.key], one):
-                    self._report.verified += 1
-                elif not any(row.key == one.key and row.severity == "error" for row in self._report.rows):
+                    right.append((plan, one))
+                else:
                     text = "Label Studio does not show it as it was sent; run the push again"
-                    self._report.add(PushRow(_guid(plan), one.key, "", "", text, "error"))
-
-
-def unique_id(record: ProjectRecord, task: Mapping[str, Any], one: Wanted) -> str:
-    """The same for the same annotation in the same task; another task, also one with its id again, is another."""
-    return labels_guid("pushed", record.key, int(task["id"]), str(task["created_at"]), one.key)
-
-
-def _guid(plan: TaskPlan) -> str:
-    return str(plan.task["data"]["guid"])
+                    self._report.add(PushRow(plan.guid, one.key, "", "", text, "error"))
+        self._report.verified += len(right)
+        return right

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -23,11 +24,13 @@ from labeling_assets.sync.labeling_project import ProjectRecord, checked_project
 from labeling_assets.sync.lease import lease
 from labeling_assets.sync.media_store import Medium, chunks, media_by_guid, media_of_batch
 from labeling_assets.sync.push_annotations import AnnotationWriter
-from labeling_assets.sync.push_plan import TaskPlan, plan_annotations, plan_predictions
+from labeling_assets.sync.push_plan import Authors, Rules, TaskPlan, plan_annotations, plan_predictions, somebody_worked
 from labeling_assets.sync.push_predictions import PredictionWriter
 from labeling_assets.sync.push_regions import RegionSource
 from labeling_assets.sync.push_report import PushReport, PushRequest, PushRow
+from labeling_assets.sync.push_sent import lost_originals, sent_before, settle_edited
 from labeling_assets.sync.push_sources import AnnotationSource, PredictionSource, PushSource, Wanted
+from labeling_assets.sync.push_stale import StalePredictions
 from labeling_assets.sync.report import Progress
 from labeling_assets.sync.resolve_tasks import claimed_guid
 
@@ -40,12 +43,13 @@ Writer = AnnotationWriter | PredictionWriter
 
 @dataclass(frozen=True, slots=True)
 class _Systems:
-    """Everything that a push reads from; `current` is the project as Label Studio has it."""
+    """Everything that a push reads from; `current` is the project as Label Studio has it, `authors` its users."""
 
     db: ApertureDB
     ls: LabelStudio
     record: ProjectRecord
     current: ls_client.Project
+    authors: Authors
 
 
 def push_labels(
@@ -73,7 +77,7 @@ def push_labels(
     record = recorded_project(db, ls, project)
     if record is None:
         raise DataError(f"Project {project.slug!r} has no tasks in {ls.url} yet: make its tasks first.")
-    systems = _Systems(db, ls, record, checked_project(ls, record))
+    systems = _Systems(db, ls, record, checked_project(ls, record), _authors(ls, request))
     report = _new_report(systems, request)
     if request.plan or request.strict:
         _Push(systems, request, report, progress).run(None)
@@ -85,6 +89,12 @@ def push_labels(
     report.requests = ls.request_count - requests
     report.seconds = time.monotonic() - started
     return report
+
+
+def _authors(ls: LabelStudio, request: PushRequest) -> Authors:
+    if request.target == "predictions":
+        return Authors({}, 0)  # a prediction has no author
+    return Authors({email: number for number, email in ls.users().items()}, ls.whoami().id)
 
 
 def _new_report(systems: _Systems, request: PushRequest) -> PushReport:
@@ -107,13 +117,24 @@ def _send(
     with lease(db, record.sync_key("/push"), wait_s=130) as held:
         writer: Writer
         if request.target == "annotations":
-            writer = AnnotationWriter(db, ls, record, held=held, report=report, sleep=sleep)
+            writer = AnnotationWriter(db, ls, record, held=held, report=report, authors=systems.authors, sleep=sleep)
         else:
             writer = PredictionWriter(db, ls, record, held=held, report=report, settle_s=settle_s, sleep=sleep)
         _Push(systems, request, report, progress).run(writer)
-    # Annotators see predictions of the version that the project names. Label Studio's import of tasks names the first.
-    if report.created and len(report.model_versions) == 1 and not systems.current.raw.get("model_version"):
-        ls.update_project(record.project_id, model_version=report.model_versions[0])
+    if request.target == "predictions":
+        _show(systems, request, report)
+
+
+def _show(systems: _Systems, request: PushRequest, report: PushReport) -> None:
+    """Annotators see the version that the project names. Label Studio's import of tasks names the first there is."""
+    shown, versions = str(systems.current.raw.get("model_version") or ""), report.model_versions
+    if not versions or shown in versions:
+        return
+    # Those that are unchanged may be from a push that was killed before it came to this.
+    if len(versions) == 1 and (request.show or (not shown and (report.created or report.unchanged))):
+        systems.ls.update_project(systems.record.project_id, model_version=versions[0])
+    else:
+        report.shown_version = shown
 
 
 def _source(db: ApertureDB, request: PushRequest, config: LabelConfig) -> tuple[PushSource, str]:
@@ -122,13 +143,17 @@ def _source(db: ApertureDB, request: PushRequest, config: LabelConfig) -> tuple[
     if request.source == "predictions":
         return PredictionSource(db, model_version=version), f"LS_prediction{f' of {version!r}' if version else ''}"
     if request.source == "regions":
-        name = version or "aperturedb regions"
-        return RegionSource(
-            db, config, model_version=name
-        ), "box or polygon of an image, but for those of LS_annotation"
-    named = None if request.target == "annotations" else version or f"annotations of {request.from_project}"
+        regions = RegionSource(db, config, model_version=_version_name(request))
+        return regions, "box or polygon of an image, but for those of LS_annotation"
+    named = None if request.target == "annotations" else _version_name(request)
     source = AnnotationSource(db, request.from_project, model_version=named)
     return source, f"current annotation of project {request.from_project!r}"
+
+
+def _version_name(request: PushRequest) -> str:
+    """What predictions are called that were none in ApertureDB."""
+    made = "aperturedb regions" if request.source == "regions" else f"annotations of {request.from_project}"
+    return request.model_version or made
 
 
 class _Push:
@@ -139,6 +164,8 @@ class _Push:
         self._config = LabelConfig.parse(systems.current.label_config)
         self._source, self._what = _source(systems.db, request, self._config)
         self._filters = [in_batch(request.batch)] if request.batch is not None else []
+        self._stale = StalePredictions(systems.ls, systems.record, self._filters)
+        self._refused: dict[str, Counter[str]] = {}
 
     def run(self, writer: Writer | None) -> None:
         """Plan everything; with a writer, also do it, chunk by chunk."""
@@ -155,10 +182,14 @@ class _Push:
                 writer.write(todo)
             done += len(chunk)
             self._progress(f"{done} of {len(guids)} media")
+        self._find_stale(writer)
 
     def _guids(self) -> list[str]:
+        version = self._version()
+        if version is not None:
+            self._stale.watch(version)
         found = list(dict.fromkeys(self._source.media_guids()))
-        if not found:
+        if not found and not self._stale.is_any():
             raise InputError(f"ApertureDB holds no {self._what}: there is nothing to send.")
         if self._request.batch is None:
             return found
@@ -173,13 +204,75 @@ class _Push:
         media = self._media(tasks)
         found, refused = self._source.load(media) if media else ([], [])
         self._report.objects += len(found)
+        self._refused = {}
         for row in refused:
             self._refuse(row)
         wanted: dict[str, list[Wanted]] = {}
         for one in found:
             if self._is_valid(one, media[one.media_guid]):
                 wanted.setdefault(one.media_guid, []).append(one)
-        return [self._plan(tasks[guid], some) for guid, some in wanted.items()]
+            else:
+                self._refused.setdefault(one.media_guid, Counter())[one.model_version] += 1
+        if self._request.target == "annotations":
+            return self._annotation_plans([(tasks[guid], some) for guid, some in wanted.items()])
+        for guid, versions in self._versions(wanted).items():
+            for version in versions:
+                self._stale.has(tasks[guid], version)
+        return [
+            plan_predictions(
+                tasks[guid], some, include_touched=self._request.include_touched, refused=self._refused.get(guid)
+            )
+            for guid, some in wanted.items()
+        ]
+
+    def _annotation_plans(self, wanted: Sequence[tuple[Task, list[Wanted]]]) -> list[TaskPlan]:
+        db, record, request = self._systems.db, self._systems.record, self._request
+        pairs = [(task, one) for task, some in wanted for one in some]
+        rules = Rules(
+            self._systems.authors,
+            include_touched=request.include_touched,
+            include_deleted=request.include_deleted,
+            sent=sent_before(db, record, pairs),
+            lost=lost_originals(db, record, pairs),
+        )
+        plans = [plan_annotations(record, task, some, rules) for task, some in wanted]
+        settle_edited(db, record, plans)
+        return plans
+
+    def _version(self) -> str | None:
+        """The one model version of this push, if it can be no other."""
+        if self._request.target == "annotations":
+            return None
+        if self._request.source == "predictions":
+            return self._request.model_version
+        return _version_name(self._request)
+
+    def _versions(self, wanted: Mapping[str, Sequence[Wanted]]) -> dict[str, set[str]]:
+        """GUID of a medium -> versions of which there is something for it, also what cannot be sent."""
+        found = {guid: set(versions) for guid, versions in self._refused.items()}
+        for guid, some in wanted.items():
+            found.setdefault(guid, set()).update(one.model_version for one in some)
+        for versions in found.values():
+            self._report.model_versions += sorted(versions - set(self._report.model_versions))
+        return found
+
+    def _find_stale(self, writer: Writer | None) -> None:
+        """What ApertureDB has no longer; deleted only when that was asked for."""
+        plans: list[TaskPlan] = []
+        for task, version, stale in self._stale.tasks():
+            touched = not self._request.include_touched and somebody_worked(task)
+            if self._request.remove_stale and not touched:
+                plans.append(TaskPlan(task, remove=stale))
+                continue
+            self._report.stale += len(stale)
+            advice = "somebody has worked on the task" if touched else "--remove-stale deletes it"
+            text = f"ApertureDB has no {version!r} for it any more, and task {task['id']} still does: {advice}"
+            self._report.warn(str(task["data"].get("guid") or ""), text)
+        if writer is None:
+            self._count_planned(plans)
+            return
+        for start in range(0, len(plans), _CHUNK):
+            writer.write(plans[start : start + _CHUNK])
 
     def _tasks(self, guids: Sequence[str]) -> dict[str, Task]:
         """GUID -> its task, the oldest if there are several."""
@@ -196,6 +289,7 @@ class _Push:
             _, contradiction = claimed_guid(task["data"])
             if contradiction is not None:
                 del found[guid]
+                self._stale.skip(task)
                 self._refuse(PushRow(guid, f"task {task['id']}", "", "data", contradiction, "error"))
         return found
 
@@ -205,6 +299,7 @@ class _Push:
             if len(found) == 1:
                 media[guid] = found[0]
             else:
+                self._stale.skip(tasks[guid])
                 text = f"{len(found)} media in ApertureDB have this GUID"
                 self._refuse(PushRow(guid, guid, "", names.GUID, text, "error"))
         return media
@@ -212,6 +307,8 @@ class _Push:
     def _refuse(self, row: PushRow) -> None:
         self._report.refused += 1
         self._report.add(row)
+        if row.model_version:
+            self._refused.setdefault(row.guid, Counter())[row.model_version] += 1
 
     def _is_valid(self, one: Wanted, medium: Medium) -> bool:
         """Whether to send it; everything that was found is in the report."""
@@ -226,24 +323,20 @@ class _Push:
         self._report.refused += refused
         return not refused
 
-    def _plan(self, task: Task, wanted: Sequence[Wanted]) -> TaskPlan:
-        touch = self._request.include_touched
-        if self._request.target == "annotations":
-            return plan_annotations(self._systems.record, task, wanted, include_touched=touch)
-        return plan_predictions(task, wanted, include_touched=touch)
-
     def _count(self, plans: Iterable[TaskPlan]) -> None:
         for plan in plans:
             self._report.unchanged += len(plan.unchanged)
             self._report.touched += len(plan.touched)
             self._report.differing += len(plan.differing)
-            for one in plan.differing:
-                text = f"its annotation in task {plan.task_id} is another by now; --include-touched replaces it"
+            self._report.deleted += len(plan.deleted)
+            for one, reason in plan.differing:
+                self._report.warn(one.media_guid, reason, one.key)
+            for one in plan.deleted:
+                text = f"its annotation in task {plan.task_id} was deleted there; --include-deleted makes it again"
                 self._report.warn(one.media_guid, text, one.key)
-            sent = [*plan.create, *(one for _, one in plan.replace)]
-            for one in sent if self._request.target == "predictions" else ():
-                if one.model_version not in self._report.model_versions:
-                    self._report.model_versions.append(one.model_version)
+            if plan.kept:
+                text = f"{plan.kept} predictions in task {plan.task_id} stay: they may be of what is refused now"
+                self._report.warn(plan.guid, text)
 
     def _count_planned(self, plans: Iterable[TaskPlan]) -> None:
         kind = self._request.target.removesuffix("s")
@@ -256,7 +349,7 @@ class _Push:
             for number, one in plan.replace:
                 self._report.show(f"replace {kind} {number}{_named(one)} in task {plan.task_id}: {_size(one)}")
             for number in plan.remove:
-                self._report.show(f"delete {kind} {number} in task {plan.task_id}, a twin")
+                self._report.show(f"delete {kind} {number} in task {plan.task_id}")
 
 
 def _judged(found: Finding, one: Wanted) -> Finding:

@@ -53,6 +53,7 @@ class PredictionWriter:
     ) -> None:
         self._db, self._ls, self._record, self._report = db, ls, record, report
         self._held, self._settle_s, self._sleep = held, settle_s, sleep
+        self._failed: set[tuple[str, str]] = set()
 
     def write(self, plans: Sequence[TaskPlan]) -> None:
         """Send what is to be done, read it back, and count what is there."""
@@ -94,7 +95,8 @@ class PredictionWriter:
             self._after_lost_answer([(plan, one)], error)
         except RefusedError as error:
             self._report.refused += 1
-            self._report.add(PushRow(_guid(plan), one.key, "", "", str(error), "error"))
+            self._failed.add((plan.guid, one.key))
+            self._report.add(PushRow(plan.guid, one.key, "", "", str(error), "error"))
             return
         self._report.created += 1
 
@@ -152,7 +154,7 @@ class PredictionWriter:
                 return
 
     def _read_again(self, plans: Sequence[TaskPlan]) -> dict[int, Task]:
-        found = self._ls.tasks_to_push_to(self._record.project_id, [_guid(plan) for plan in plans])
+        found = self._ls.tasks_to_push_to(self._record.project_id, [plan.guid for plan in plans])
         return {int(task["id"]): task for task in found}
 
     def _verify(self, plans: Sequence[TaskPlan]) -> None:
@@ -161,19 +163,14 @@ class PredictionWriter:
             wanted = [*plan.create, *(one for _, one in plan.replace)]
             absent = missing_predictions(tasks.get(plan.task_id, {}), wanted)
             self._report.verified += len(wanted) - len(absent)
-            refused = {row.key for row in self._report.rows if row.guid == _guid(plan)} if absent else set()
             for one in absent:
-                if one.key not in refused:
+                if (plan.guid, one.key) not in self._failed:
                     text = "Label Studio does not show it as it was sent; run the push again"
-                    self._report.add(PushRow(_guid(plan), one.key, "", "", text, "error"))
+                    self._report.add(PushRow(plan.guid, one.key, "", "", text, "error"))
 
 
 def _body(one: Wanted) -> dict[str, Any]:
     return {"result": one.result, "model_version": one.model_version, "score": one.score}
-
-
-def _guid(plan: TaskPlan) -> str:
-    return str(plan.task["data"]["guid"])
 
 
 def _parts(new: Sequence[New]) -> Iterator[list[New]]:

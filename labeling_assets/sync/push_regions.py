@@ -1,7 +1,7 @@
 """Boxes and polygons that a model or a person put into ApertureDB, as one prediction (or annotation) per picture."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from labeling_assets.clients.aperturedb import ApertureDB, Object
@@ -25,10 +25,11 @@ class _OfMedium:
 
 
 class RegionSource:
-    """Boxes and polygons of images without `LS_id`; each is named by its id in ApertureDB, its control by its label.
+    """Boxes and polygons of images that are in no annotation, named by their ids in ApertureDB.
 
-    A region that no control takes is refused alone: the others of its picture are sent. The score of the prediction is
-    the smallest of the regions' `LS_score`, so that sorting by it shows first what the model was least sure of.
+    Their labels choose the controls. A region that no control takes is refused alone: the others of its picture are
+    sent. The score of the prediction is the smallest of the regions' `LS_score`, so that sorting by it shows first what
+    the model was least sure of.
     """
 
     def __init__(self, db: ApertureDB, config: LabelConfig, *, model_version: str) -> None:
@@ -54,7 +55,9 @@ class RegionSource:
             made = found.setdefault(guid, _OfMedium())
             made.items += items
             made.scores += [items[0]["score"]] if "score" in items[0] else []
-        return [self._wanted(guid, made) for guid, made in found.items()], refused
+        # Of a picture whose regions are all refused there may be a prediction from before: it stays.
+        alone = [row if row.guid in found else replace(row, model_version=self._model_version) for row in refused]
+        return [self._wanted(guid, made) for guid, made in found.items()], alone
 
     def _wanted(self, guid: str, made: _OfMedium) -> Wanted:
         key = labels_guid("regions", guid, self._model_version)

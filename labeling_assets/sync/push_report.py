@@ -6,7 +6,7 @@ from typing import Final, Literal
 Target = Literal["predictions", "annotations"]
 Source = Literal["annotations", "predictions", "regions"]
 
-# More rows nobody reads; they are counted all the same.
+# More rows of a severity nobody reads; they are counted all the same.
 _ROWS_KEPT: Final = 10_000
 _EXAMPLES: Final = 10
 
@@ -17,7 +17,9 @@ class PushRequest:
 
     `from_project` is the slug whose annotations are sent. `model_version` is the name that predictions get, or, where
     the source are predictions, the only one to take. `plan` writes nothing, `strict` sends nothing if anything is
-    refused, `include_touched` also writes to tasks on which somebody has worked.
+    refused, `include_touched` also writes to tasks on which somebody has worked, `include_deleted` makes annotations
+    again that a person deleted, `remove_stale` deletes predictions that ApertureDB has no longer, `show` lets
+    annotators see the predictions that were sent.
     """
 
     target: Target
@@ -28,11 +30,17 @@ class PushRequest:
     plan: bool = False
     strict: bool = False
     include_touched: bool = False
+    include_deleted: bool = False
+    remove_stale: bool = False
+    show: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PushRow:
-    """One thing to know: which medium, which object of ApertureDB (its key), which control, where in the result."""
+    """One thing to know: which medium, which object of ApertureDB (its key), which control, where in the result.
+
+    `model_version` is that of a prediction that cannot be made.
+    """
 
     guid: str
     key: str
@@ -40,6 +48,7 @@ class PushRow:
     place: str
     message: str
     severity: Literal["error", "warning"]
+    model_version: str = ""
 
     def __str__(self) -> str:
         control = f" control {self.control!r}:" if self.control else ""
@@ -52,10 +61,13 @@ class PushReport:
     """What a push did, or, with `plan`, would do; annotations or predictions are counted, but for `tasks`.
 
     `objects` were found for tasks of the project; `refused` (objects, and single regions) would not be understood
-    there. `created`, `replaced` and `removed` (twins of the same model version) are what Label Studio confirmed,
-    `unchanged` were there, `verified` were read back and are as they were sent. `touched` wait because somebody has
-    worked on their tasks; `differing` annotations were changed, there or here, since they were sent, and are left
-    alone. `without_task` counts media. `stopped`: nothing was sent, because a strict push refused something.
+    there. `created`, `replaced` and `removed` (predictions: twins of the same model version, and stale ones) are what
+    Label Studio confirmed, `unchanged` were there, `verified` were read back and are as they were sent. `touched` wait
+    because somebody has worked on their tasks; `differing` annotations were changed, there or here, since they were
+    sent, and are left alone, `deleted` ones were deleted there. `stale` predictions are of a version that is sent, and
+    ApertureDB has none of it for their medium. `model_versions` are those of the source, `shown_version` is what
+    annotators see if it is none of them. `without_task` counts media. `stopped`: nothing was sent, because a strict
+    push refused something. `errors_found` also counts rows that were too many to be kept.
     """
 
     project: str
@@ -74,18 +86,29 @@ class PushReport:
     unchanged: int = 0
     touched: int = 0
     differing: int = 0
+    deleted: int = 0
+    stale: int = 0
     without_task: int = 0
     verified: int = 0
     stopped: bool = False
     model_versions: list[str] = field(default_factory=list)
+    shown_version: str = ""
     examples: list[str] = field(default_factory=list)
     rows: list[PushRow] = field(default_factory=list)
     rows_left_out: int = 0
+    errors_found: int = 0
+    warnings_found: int = 0
     requests: int = 0
     seconds: float = 0.0
 
     def add(self, row: PushRow) -> None:
-        if len(self.rows) < _ROWS_KEPT:
+        if row.severity == "error":
+            self.errors_found += 1
+            found = self.errors_found
+        else:
+            self.warnings_found += 1
+            found = self.warnings_found
+        if found <= _ROWS_KEPT:
             self.rows.append(row)
         else:
             self.rows_left_out += 1

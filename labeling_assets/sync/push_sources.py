@@ -1,17 +1,16 @@
 """What can be sent from ApertureDB to Label Studio: annotations, predictions, plain boxes and polygons."""
 
 import json
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB, Object
-from labeling_assets.clients.constraints import Condition, all_of, equal, missing, one_of
+from labeling_assets.clients.constraints import Condition, all_of, compare, equal, missing, one_of
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import DataError, InputError
-from labeling_assets.identity import labels_guid
+from labeling_assets.identity import is_as_sent, labels_guid
 from labeling_assets.mapping.relation import is_relation
 from labeling_assets.mapping.value import finite_number
 from labeling_assets.sync.media_store import KINDS, ROLE, Medium, media_condition
@@ -26,7 +25,8 @@ class Wanted:
     """One annotation or prediction to be in Label Studio.
 
     `key` names it for ever: the GUID of what it comes from. `author` is an e-mail. `from_label_studio`: its editor
-    wrote the result, so that odd places in it are no reason to refuse it.
+    wrote the result, so that odd places in it are no reason to refuse it. `home` is the Label Studio (its instance) and
+    the project that have it, `import_id` what it has there, `is_copy`: a push made it there, and nobody changed it.
     """
 
     key: str
@@ -39,6 +39,9 @@ class Wanted:
     ground_truth: bool = False
     was_cancelled: bool = False
     from_label_studio: bool = False
+    home: tuple[str, int] | None = None
+    import_id: int | None = None
+    is_copy: bool = False
 
 
 class PushSource(Protocol):
@@ -48,7 +51,10 @@ class PushSource(Protocol):
         """Of every medium that there is something for, perhaps repeated."""
 
     def load(self, media: Mapping[str, Medium]) -> tuple[list[Wanted], list[PushRow]]:
-        """What there is for these media (GUID -> medium), in a stable order, and what cannot be used."""
+        """What there is for these media (GUID -> medium), in a stable order, and what cannot be used.
+
+        A row with a model version stands for one prediction that cannot be made.
+        """
 
 
 class AnnotationSource:
@@ -58,14 +64,16 @@ class AnnotationSource:
         self._db, self._slug, self._model_version = db, slug, model_version
 
     def media_guids(self) -> Iterator[str]:
-        offset = 0
+        last = ""
         while True:
-            body = {"with_class": names.ANNOTATION, "constraints": self._current(), "limit": _PAGE, "offset": offset}
-            page = self._db.one("FindEntity", {**body, "results": {"list": ["LS_media_guid"]}}).get("entities") or ()
+            condition = self._current(compare(names.LS_GUID, ">", last))
+            body = {"with_class": names.ANNOTATION, "constraints": condition, "sort": names.LS_GUID, "limit": _PAGE}
+            listed = {"results": {"list": ["LS_media_guid", names.LS_GUID]}}
+            page: list[Object] = self._db.one("FindEntity", {**body, **listed}).get("entities") or []
             yield from (str(row["LS_media_guid"]) for row in page)
-            offset += len(page)
             if len(page) < _PAGE:
                 return
+            last = str(page[-1][names.LS_GUID])
 
     def load(self, media: Mapping[str, Medium]) -> tuple[list[Wanted], list[PushRow]]:
         wanted, refused = [], []
@@ -75,7 +83,7 @@ class AnnotationSource:
             class_name=names.ANNOTATION,
             properties=[
                 *(names.LS_GUID, "LS_annotation_id", "LS_media_guid", "LS_data", "LS_content_hash", "LS_annotator"),
-                *("LS_lead_time_s", "LS_ground_truth", "LS_was_cancelled"),
+                *("LS_lead_time_s", "LS_ground_truth", "LS_was_cancelled", "LS_instance", "LS_project_id"),
             ],
         ):
             if self._model_version is not None and row["LS_was_cancelled"]:
@@ -83,7 +91,8 @@ class AnnotationSource:
             try:
                 wanted.append(self._wanted(row))
             except (InputError, DataError) as error:
-                refused.append(_refused(str(row["LS_media_guid"]), str(row[names.LS_GUID]), str(error)))
+                guid, key = str(row["LS_media_guid"]), str(row[names.LS_GUID])
+                refused.append(_refused(guid, key, str(error), self._model_version or ""))
         return wanted, refused
 
     def _current(self, *conditions: Condition) -> Condition:
@@ -95,15 +104,20 @@ class AnnotationSource:
         if text is None:
             text = (payload_of(self._db, guid, str(row["LS_content_hash"])) or b"").decode()
         author = row["LS_annotator"]
+        given = annotation_in(str(text), int(row["LS_annotation_id"]))
+        import_id = given.get("import_id")
         made = Wanted(
             key=guid,
             media_guid=str(row["LS_media_guid"]),
-            result=annotation_in(str(text), int(row["LS_annotation_id"]))["result"],
+            result=given["result"],
             author=None if author in (None, "unknown") else str(author),
             lead_time_s=row["LS_lead_time_s"],
             ground_truth=bool(row["LS_ground_truth"]),
             was_cancelled=bool(row["LS_was_cancelled"]),
             from_label_studio=True,
+            home=None if row["LS_project_id"] is None else (str(row["LS_instance"]), int(row["LS_project_id"])),
+            import_id=import_id if isinstance(import_id, int) else None,
+            is_copy=is_as_sent(given),
         )
         if self._model_version is None:
             return made
@@ -140,7 +154,7 @@ class PredictionSource:
                 try:
                     wanted.append(self._wanted(guid, key, row))
                 except InputError as error:
-                    refused.append(_refused(guid, key, str(error)))
+                    refused.append(_refused(guid, key, str(error), _version(row)))
         return wanted, refused
 
     def _find(self) -> dict[str, Any]:
@@ -156,7 +170,7 @@ class PredictionSource:
             key=key,
             media_guid=guid,
             result=with_ids(_result_of(data), key),
-            model_version=str(row["LS_model_version"] or "undefined"),
+            model_version=_version(row),
             score=_score(given),
         )
 
@@ -183,9 +197,8 @@ def with_ids(result: Sequence[Any], key: str) -> list[Any]:
     ]
 
 
-def number_of(key: str) -> int:
-    """A whole number below 2^52 for the key of an annotation: what `import_id` can hold and a browser can read."""
-    return uuid.UUID(labels_guid("push", key)).int >> 76
+# `LS_annotation` alone, without `LS_id`: a box of a model that an annotator corrected in ApertureData's own storage.
+_NOBODYS: Final = all_of(missing("LS_id"), missing("LS_annotation"))
 
 
 def find_regions(
@@ -195,7 +208,7 @@ def find_regions(
     query = Query()
     source, place = _find_media(query, "Image", media)
     listed = ["LS_score", "LS_x", "LS_y", "LS_width", "LS_height", "LS_rotation", "LS_points"]
-    body = {"constraints": missing("LS_id"), "results": {"list": listed}, "labels": True, **outputs}
+    body = {"constraints": _NOBODYS, "results": {"list": listed}, "labels": True, **outputs}
     found = query.add(command, {**body, **_for_each(source)})
     reply = db.run(query)
     return _pairs(reply.objects(place), reply.answers[found].get("entities"))
@@ -203,7 +216,7 @@ def find_regions(
 
 def media_with_regions(db: ApertureDB) -> Iterator[str]:
     """GUIDs of the images with a box or polygon that is not one of ours, perhaps repeated."""
-    return _connected_media(db, ("FindBoundingBox", "FindPolygon"), {"constraints": missing("LS_id")}, kinds=("Image",))
+    return _connected_media(db, ("FindBoundingBox", "FindPolygon"), {"constraints": _NOBODYS}, kinds=("Image",))
 
 
 def _connected_media(
@@ -215,18 +228,20 @@ def _connected_media(
 
 
 def _pages(db: ApertureDB, command: str, body: dict[str, Any], kind: str) -> Iterator[str]:
-    offset = 0
+    """By GUID, each page beyond the last one: what others add or remove meanwhile shifts nothing."""
+    last = ""
     while True:
         query = Query()
         reference = query.reference()
         query.add(command, {**body, "_ref": reference})
-        listed = {"results": {"list": [names.GUID]}, "blobs": False, "limit": _PAGE, "offset": offset}
-        place = query.add(f"Find{kind}", {"is_connected_to": {"ref": reference}, **listed})
+        condition = compare(names.GUID, ">", last)
+        listed = {"results": {"list": [names.GUID]}, "blobs": False, "limit": _PAGE, "sort": names.GUID}
+        place = query.add(f"Find{kind}", {"is_connected_to": {"ref": reference}, "constraints": condition, **listed})
         page = db.run(query).objects(place)
-        yield from (str(row[names.GUID]) for row in page if row[names.GUID] is not None)
-        offset += len(page)
+        yield from (str(row[names.GUID]) for row in page)
         if len(page) < _PAGE:
             return
+        last = str(page[-1][names.GUID])
 
 
 def _find_media(query: Query, kind: str, media: Mapping[str, Medium]) -> tuple[int, int]:
@@ -274,5 +289,9 @@ def _score(given: object) -> float | None:
     return score
 
 
-def _refused(guid: str, key: str, message: str) -> PushRow:
-    return PushRow(guid, key, "", "LS_data", message, "error")
+def _version(row: Object) -> str:
+    return str(row["LS_model_version"] or "undefined")
+
+
+def _refused(guid: str, key: str, message: str, model_version: str) -> PushRow:
+    return PushRow(guid, key, "", "LS_data", message, "error", model_version)

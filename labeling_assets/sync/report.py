@@ -37,7 +37,10 @@ class IngestReport:
 
 @dataclass(slots=True)
 class PublishReport:
-    """What making tasks did. `known` media have their task from another batch or an earlier run."""
+    """What making tasks did. `known` media have their task from another batch or an earlier run.
+
+    `warnings` are about what goes on without them, such as a webhook that Label Studio refuses.
+    """
 
     project: str
     batch: str
@@ -50,12 +53,18 @@ class PublishReport:
     requests: int = 0
     seconds: float = 0.0
     failed: list[Note] = field(default_factory=list)
+    warnings: list[Note] = field(default_factory=list)
     task_guids: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class CollectReport:
-    """What a sync of one batch did, in annotations; `unchanged` were read again and are the same."""
+    """What a sync of one batch did, in annotations; `unchanged` were read again and are the same.
+
+    `rewritten` are the same, but a full sync wrote their regions again: an older mapping made them, or ApertureDB had
+    refused some.
+    `noted` versions came by webhook and were replaced before this sync could read them.
+    """
 
     project: str
     batch: str
@@ -71,6 +80,8 @@ class CollectReport:
     seconds: float = 0.0
     watermark: str = ""
     idle: bool = False
+    rewritten: int = 0
+    noted: int = 0
     raw_kinds: dict[str, int] = field(default_factory=dict)
     problems: list[Note] = field(default_factory=list)
     quarantined: list[Note] = field(default_factory=list)

@@ -1,7 +1,8 @@
 """What ApertureData's own Label Studio storage wrote: its annotations with their images and boxes, as they stand.
 
-Only that storage writes `LS_id` to an `LS_annotation`: the annotation's id in one Label Studio database, as text. Ours
-have `LS_annotation_id`, so the storage, which looks for `LS_id` before it writes, can never write over one of ours.
+That storage writes `LS_id` to an `LS_annotation`: the annotation's id in one Label Studio database, as text. Ours have
+`LS_annotation_id`, so the storage, which looks for `LS_id` before it writes, can never write over one of ours. Early
+versions of this package wrote `LS_id`, too, as a number; those annotations have our key and were never adopted.
 """
 
 import re
@@ -11,7 +12,7 @@ from typing import Any, Final
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB, Object
-from labeling_assets.clients.constraints import all_of, any_of, equal, one_of, present
+from labeling_assets.clients.constraints import Condition, all_of, any_of, equal, missing, one_of, present
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import DataError
 from labeling_assets.sync.media_store import FACTS, ROLE, chunks
@@ -135,12 +136,19 @@ def read_storage_annotations(db: ApertureDB, project_id: int | None = None) -> I
         db: Where they are.
         project_id: Only those of the project with this id in their Label Studio.
     """
-    condition = present(STORAGE_ID)
-    wanted = condition if project_id is None else all_of(condition, equal("LS_project_id", project_id))
-    listed = db.find("FindEntity", wanted, class_name=names.ANNOTATION, properties=["_uniqueid"], uniqueids=True)
+    listed = list_storage_annotations(db, () if project_id is None else (equal("LS_project_id", project_id),))
     # Named before they are read: reading by pages would lose its place when something is added or removed.
     for chunk in chunks([str(row["_uniqueid"]) for row in listed], _CHUNK):
         yield from _read(db, chunk)
+
+
+def list_storage_annotations(db: ApertureDB, conditions: Sequence[Condition] = ()) -> list[Object]:
+    """`_uniqueid`, `LS_id`, `LS_project_id` and `LS_project_title` of every annotation of that storage that matches."""
+    of_the_storage = (present(STORAGE_ID), any_of(missing(names.LS_GUID), present(ADOPTED_HASH)))
+    wanted = ["_uniqueid", STORAGE_ID, "LS_project_id", "LS_project_title"]
+    condition = all_of(*of_the_storage, *conditions)
+    rows = db.find("FindEntity", condition, class_name=names.ANNOTATION, properties=wanted, uniqueids=True)
+    return [row for row in rows if isinstance(row[STORAGE_ID], str)]
 
 
 def linked_image(annotation: Mapping[str, Any]) -> str | None:
@@ -209,7 +217,7 @@ def _grouped(answer: Object) -> dict[str, list[Object]]:
 
 def _names(box: StorageBox, annotation_id: str) -> bool:
     """The storage connects no box that was there before, a model's for example: it only notes the annotation."""
-    return str(box.properties.get("LS_annotation")) == annotation_id
+    return bool(box.properties.get("LS_annotation") == annotation_id)
 
 
 def _box(row: Object) -> StorageBox:

@@ -12,7 +12,7 @@ from labeling_assets.clients.label_studio_query import format_time, parse_time
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import DataError
 from labeling_assets.identity import labels_guid
-from labeling_assets.mapping.annotation import content_hash
+from labeling_assets.mapping.annotation import MAPPING_VERSION, content_hash
 from labeling_assets.sync.labeling_project import ProjectRecord
 from labeling_assets.sync.media_store import chunks
 
@@ -24,12 +24,19 @@ _PROPERTIES: Final = (
     "LS_deleted_at",
     "LS_revision",
     "LS_media_guid",
+    "LS_mapping_version",
+    "LS_incomplete",
 )
+# Before the content hash of what two writers wrote at once: no annotation has this hash, so it is written again.
+_DOUBTFUL: Final = "?"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAnnotation:
-    """What a sync needs to know of an annotation in ApertureDB."""
+    """What a sync needs to know of an annotation in ApertureDB.
+
+    `stale`: its regions are those of an older mapping, or ApertureDB refused some of them.
+    """
 
     guid: str
     id: int
@@ -38,6 +45,7 @@ class StoredAnnotation:
     content_hash: str
     revision: int
     deleted: bool
+    stale: bool = False
 
     @classmethod
     def of(cls, row: Object) -> "StoredAnnotation":
@@ -50,7 +58,18 @@ class StoredAnnotation:
             content_hash=str(row["LS_content_hash"]),
             revision=int(row["LS_revision"] or 1),
             deleted=row["LS_deleted_at"] is not None,
+            stale=row["LS_mapping_version"] != MAPPING_VERSION or row["LS_incomplete"] is not None,
         )
+
+
+def doubtful_hash(stored_hash: str) -> str:
+    """What takes the place of a content hash that is not to be trusted."""
+    return _DOUBTFUL + known_hash(stored_hash)
+
+
+def known_hash(stored_hash: str) -> str:
+    """The content hash of the JSON that an annotation has, also if it is doubtful."""
+    return stored_hash.removeprefix(_DOUBTFUL)
 
 
 def annotation_guid(record: ProjectRecord, annotation: Mapping[str, Any]) -> str:
@@ -122,7 +141,7 @@ def old_versions(db: ApertureDB, guids: Iterable[str]) -> dict[str, Object]:
         "LS_annotator",
         "LS_revision",
     ]
-    kept += ["LS_was_cancelled", "LS_ground_truth", "LS_lead_time_s", "LS_run_id"]
+    kept += ["LS_was_cancelled", "LS_ground_truth", "LS_lead_time_s", "LS_source", "LS_run_id"]
     kept += ["LS_deleted_at", "LS_deleted_run_id"]  # of a version that was deleted, and is there again
     found: dict[str, Object] = {}
     for chunk in chunks(guids, 200):
@@ -133,17 +152,26 @@ def old_versions(db: ApertureDB, guids: Iterable[str]) -> dict[str, Object]:
 
 @dataclass(frozen=True, slots=True)
 class TaskChange:
-    """What has to be written for one task; annotations as Label Studio gives them, removals as they are stored."""
+    """What has to be written for one task; annotations as Label Studio gives them, removals as they are stored.
+
+    `rewritten` are what they were, but their regions are to be written again.
+    """
 
     created: tuple[Mapping[str, Any], ...]
     updated: tuple[tuple[Mapping[str, Any], StoredAnnotation], ...]
     removed: tuple[StoredAnnotation, ...]
     unchanged: int
+    rewritten: tuple[tuple[Mapping[str, Any], StoredAnnotation], ...] = ()
 
     @property
     def current(self) -> tuple[Mapping[str, Any], ...]:
         """The annotations that have to be written as they are now."""
-        return self.created + tuple(annotation for annotation, _ in self.updated)
+        return self.created + tuple(annotation for annotation, _ in (*self.updated, *self.rewritten))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.created or self.updated or self.removed or self.rewritten)
 
 
 def task_change(
@@ -152,9 +180,13 @@ def task_change(
     stored: Mapping[str, StoredAnnotation],
     *,
     task_id: int,
+    full: bool = False,
 ) -> TaskChange:
-    """Compare the annotations of one task with those stored for it, by key, content hash and task."""
-    created, updated, unchanged = [], [], 0
+    """Compare the annotations of one task with those stored for it, by key, content hash and task.
+
+    A `full` comparison also finds those whose regions are stale.
+    """
+    created, updated, rewritten, unchanged = [], [], [], 0
     current: set[str] = set()
     for annotation in annotations:
         guid = annotation_guid(record, annotation)
@@ -164,10 +196,12 @@ def task_change(
             created.append(annotation)
         elif known.deleted or known.task_id != task_id or known.content_hash != content_hash(annotation):
             updated.append((annotation, known))
+        elif full and known.stale:
+            rewritten.append((annotation, known))
         else:
             unchanged += 1
     removed = tuple(known for guid, known in stored.items() if guid not in current and not known.deleted)
-    return TaskChange(tuple(created), tuple(updated), removed, unchanged)
+    return TaskChange(tuple(created), tuple(updated), removed, unchanged, tuple(rewritten))
 
 
 def annotation_in(text: str, annotation_id: int) -> dict[str, Any]:
@@ -197,7 +231,7 @@ def annotation_in(text: str, annotation_id: int) -> dict[str, Any]:
 def payload_of(db: ApertureDB, annotation_guid: str, stored_hash: str) -> bytes | None:
     """The JSON of an annotation that was too large for a property, from its blob."""
     query = Query()
-    key = labels_guid("payload", annotation_guid, stored_hash)
+    key = labels_guid("payload", annotation_guid, known_hash(stored_hash))
     query.add("FindBlob", {"constraints": equal(names.LS_GUID, key), "blobs": True, "uniqueids": True})
     blobs = db.run(query).blobs
     return blobs[0] if blobs else None

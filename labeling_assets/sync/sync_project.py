@@ -5,12 +5,13 @@ from dataclasses import replace
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
-from labeling_assets.clients.constraints import all_of, equal, not_equal
+from labeling_assets.clients.constraints import equal, not_equal
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.errors import DataError, LabelingAssetsError, TransientError
 from labeling_assets.projects import Project
-from labeling_assets.sync.changes import Cursor, observe
+from labeling_assets.sync.changes import Cursor, config_warning, observe
 from labeling_assets.sync.collect_annotations import collect_annotations
+from labeling_assets.sync.counts import count_by
 from labeling_assets.sync.labeling_project import ProjectRecord, recorded_project
 from labeling_assets.sync.report import CollectReport, Progress
 from labeling_assets.sync.watermark import load_states
@@ -23,12 +24,26 @@ def sync_project(
     *,
     batches: Iterable[str] = (),
     full: bool = False,
+    run_id: str = "",
     progress: Progress = lambda _: None,
+    warn: Progress = lambda _: None,
+    done: Callable[[CollectReport], None] = lambda _: None,
 ) -> list[CollectReport]:
     """Sync the batches that changed since the last call, or those named, or with `full` all of them.
 
     With nothing to do it makes two requests to Label Studio, whatever the number of batches, and writes nothing. A
     batch that fails does not hold up the others; the next call tries it again.
+
+    Args:
+        db: Where annotations and sync states are.
+        ls: The project's Label Studio.
+        project: As its folder describes it.
+        batches: Only these.
+        full: Compare everything again.
+        run_id: Written to what this call adds.
+        progress: Gets a line for each few tasks.
+        warn: Gets what a person should know although nothing failed.
+        done: Gets the report of each batch at once, also if another one fails later.
 
     Raises:
         DataError: the project was never made, is gone, or Label Studio was rebuilt.
@@ -37,38 +52,46 @@ def sync_project(
     record = recorded_project(db, ls, project)
     if record is None:
         raise DataError(f"Project {project.slug!r} has no tasks in {ls.url} yet: import a batch first.")
-    wanted = list(batches) or (batches_of(db, project.slug) if full else [])
+
+    def collect(batch: str) -> CollectReport:
+        report = collect_annotations(db, ls, project, batch=batch, full=full, run_id=run_id, progress=progress)
+        done(report)
+        return report
+
+    wanted = list(batches) or (batches_of(db, record) if full else [])
     if wanted:
         failures: dict[str, LabelingAssetsError] = {}
-        reports = _collected(
-            wanted, lambda b: collect_annotations(db, ls, project, batch=b, full=full, progress=progress), failures
-        )
+        reports = _collected(wanted, collect, failures)
         _raise(failures)
         return reports
-    return _sync_changed(db, ls, project, record, progress)
+    return _sync_changed(db, ls, record, collect, warn)
 
 
-def batches_of(db: ApertureDB, slug: str) -> list[str]:
-    """The batches that have tasks in a project, by name."""
-    live = all_of(equal("LS_project", slug), not_equal("LS_state", "withdrawn"))
-    found = db.find("FindEntity", live, class_name=names.TASK, properties=["LS_batch"])
-    return sorted({str(row["LS_batch"]) for row in found})
+def batches_of(db: ApertureDB, record: ProjectRecord) -> list[str]:
+    """The batches that have tasks in a project of this Label Studio, by name; ApertureDB counts, no task is read."""
+    live = record.condition(not_equal("LS_state", "withdrawn"))
+    return sorted(batch for (batch,) in count_by(db, names.TASK, live, by=["LS_batch"]))
 
 
 def _sync_changed(
-    db: ApertureDB, ls: LabelStudio, project: Project, record: ProjectRecord, progress: Progress
+    db: ApertureDB,
+    ls: LabelStudio,
+    record: ProjectRecord,
+    collect: Callable[[str], CollectReport],
+    warn: Progress,
 ) -> list[CollectReport]:
     states = load_states(db, record.key)
     before = _load_cursor(db, record)
-    unsynced = set(batches_of(db, project.slug)) - states.keys()
+    unsynced = set(batches_of(db, record)) - states.keys()
     cursor = observe(db, ls, record, states, cursor=before, unsynced=unsynced)
+    if cursor.config_changed:
+        warn(config_warning(record))
     failures: dict[str, LabelingAssetsError] = {}
-    reports = _collected(
-        sorted(cursor.pending), lambda b: collect_annotations(db, ls, project, batch=b, progress=progress), failures
-    )
+    reports = _collected(sorted(cursor.pending), collect, failures)
     cursor = replace(cursor, pending={batch: p for batch, p in cursor.pending.items() if batch in failures})
-    stored = max((state.watermark for state in load_states(db, record.key).values()), default="")
-    cursor = replace(cursor, stored=stored)
+    if reports:
+        stored = max((state.watermark for state in load_states(db, record.key).values()), default="")
+        cursor = replace(cursor, stored=stored)
     if cursor != before:
         _save_cursor(db, record, cursor)
     _raise(failures)

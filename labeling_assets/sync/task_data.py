@@ -155,4 +155,4 @@ def _taken(tag: ObjectTag, project: Project) -> str | None:
 
 def needed_properties(data: TaskData, state: str) -> tuple[str, ...]:
     """What has to be read of each medium to build its task."""
-    return (names.GUID, "LS_media_type", "LS_duplicate_of", state, *data.columns)
+    return (names.GUID, "LS_media_type", "LS_duplicate_of", "LS_fps", state, *data.columns)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB, Object, Reply
-from labeling_assets.clients.constraints import Predicate, all_of, equal, not_equal
+from labeling_assets.clients.constraints import Condition, Predicate, all_of, equal, not_equal
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import ConfigurationError
 from labeling_assets.mapping.label_config import LabelConfig, UnknownLabel, nearest_name
@@ -16,6 +16,14 @@ from labeling_assets.sync.labeling_project import ProjectRecord
 # Annotations that are named for each label, and labels that one query asks for.
 _NAMED: Final = 10
 _LABELS_AT_ONCE: Final = 20
+_MOST_LABELS: Final = 5000
+# The commands that find regions.
+_CLASSES: Final[tuple[tuple[str, Object], ...]] = (
+    ("FindBoundingBox", {}),
+    ("FindPolygon", {}),
+    ("FindClip", {}),
+    ("FindEntity", {"with_class": names.REGION}),
+)
 _WANTED: Final = ("LS_annotation_id", "LS_task_id", "LS_id")
 
 
@@ -53,8 +61,54 @@ class UnknownLabels:
             "FindEntity", equal("LS_project", self._record.slug), class_name=names.LABEL, properties=["LS_label"]
         )
         labels = sorted({str(row["LS_label"]) for row in rows} - spellings)
+        if self._open and len(labels) > _LABELS_AT_ONCE:
+            labels = self._given_by_others(db, batch, labels)
         for start in range(0, len(labels), _LABELS_AT_ONCE):
             self._look_for(db, batch, labels[start : start + _LABELS_AT_ONCE], spellings)
+
+    @property
+    def _open(self) -> tuple[str, ...]:
+        """Controls that take their labels from each task, so that they may give any."""
+        return tuple(control.name for control in self._config.controls if control.dynamic)
+
+    def _given_by_others(self, db: ApertureDB, batch: str, labels: Sequence[str]) -> list[str]:
+        """Those of the labels that a control with labels of its own gave in this batch, in one query.
+
+        An open control may have given thousands, which are not worth a search each.
+        """
+        query = Query()
+        places = [
+            query.add(
+                "FindEntity",
+                {
+                    "with_class": names.LABEL,
+                    "is_connected_to": {**self._edges("out"), "ref": self._regions(query, command, body, batch)},
+                    "constraints": equal("LS_project", self._record.slug),
+                    "results": {"list": ["LS_label"]},
+                    "limit": _MOST_LABELS,
+                },
+            )
+            for command, body in _CLASSES
+        ]
+        reply = db.run(query)
+        found = [reply.objects(place) for place in places]
+        if any(len(rows) == _MOST_LABELS for rows in found):
+            return list(labels)  # more than were listed: each is looked for
+        return sorted({str(row["LS_label"]) for rows in found for row in rows} & set(labels))
+
+    def _regions(self, query: Query, command: str, body: Object, batch: str) -> int:
+        """A reference to all regions of the batch that one command finds."""
+        reference = query.reference()
+        query.add(command, {**body, "_ref": reference, "constraints": _own_regions(batch)})
+        return reference
+
+    def _edges(self, direction: str) -> Object:
+        """The connections of labels that controls with labels of their own gave."""
+        given = [
+            not_equal("LS_ancestor", True),
+            *([Predicate("LS_from_name", "not in", self._open)] if self._open else []),
+        ]
+        return {"connection_class": names.REGION_LABEL, "direction": direction, "constraints": all_of(*given)}
 
     def offenders(self) -> list[dict[str, Any]]:
         """One for each label, with the number of its regions and its first annotations."""
@@ -84,29 +138,13 @@ class UnknownLabels:
         reference = query.reference()
         key = equal(names.KEY, f"{self._record.slug}|{label}")
         query.add("FindEntity", {"_ref": reference, "with_class": names.LABEL, "constraints": key})
-        # A control that takes its labels from each task may give any.
-        open_ones = tuple(control.name for control in self._config.controls if control.dynamic)
-        given = [
-            not_equal("LS_ancestor", True),
-            *([Predicate("LS_from_name", "not in", open_ones)] if open_ones else []),
-        ]
         body = {
-            "is_connected_to": {
-                "ref": reference,
-                "connection_class": names.REGION_LABEL,
-                "direction": "in",
-                "constraints": all_of(*given),
-            },
-            "constraints": all_of(equal("LS_batch", batch), equal("LS_derived", False)),
+            "is_connected_to": {**self._edges("in"), "ref": reference},
+            "constraints": _own_regions(batch),
             "results": {"list": [*_WANTED, "LS_from_name"], "count": True},
             "limit": _NAMED,
         }
-        return [
-            query.add("FindBoundingBox", body),
-            query.add("FindPolygon", body),
-            query.add("FindClip", body),
-            query.add("FindEntity", {**body, "with_class": names.REGION}),
-        ]
+        return [query.add(command, {**body, **more}) for command, more in _CLASSES]
 
     def _offender(self, label: str, use: _Use) -> dict[str, Any]:
         task, annotation, region = use.first[0]
@@ -121,6 +159,10 @@ class UnknownLabels:
             "first annotations": ", ".join(f"{number} ({url})" for (_, number), url in annotations.items()),
             "url": self._record.task_url(task),
         }
+
+
+def _own_regions(batch: str) -> Condition:
+    return all_of(equal("LS_batch", batch), equal("LS_derived", False))
 
 
 def _rows(reply: Reply, places: Iterable[int]) -> list[Object]:

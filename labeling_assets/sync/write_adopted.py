@@ -42,6 +42,11 @@ class Adoption:
         return adopted_guid(self.old, self.annotation)
 
     @property
+    def has_regions(self) -> bool:
+        """A skipped task has none, whatever was drawn in it."""
+        return bool(self.mapped.regions) and not self.annotation.get("was_cancelled")
+
+    @property
     def is_done(self) -> bool:
         """It was adopted, and the storage has not written it since."""
         properties = self.old.properties
@@ -65,13 +70,24 @@ def unwritten_since(old: StorageAnnotation) -> Body:
     return {"with_class": names.ANNOTATION, "constraints": condition}
 
 
+class NoRoomError(Exception):
+    """The regions of an annotation do not fit into the query."""
+
+
 class AdoptingWriter(AnnotationWriter):
     """Writes regions as every annotation has them, but takes over the boxes that are there."""
 
     __slots__ = ()
 
-    def adopt(self, adoption: Adoption) -> None:
-        """Append the commands for one annotation; the query is refused if the storage wrote it meanwhile."""
+    def adopt(self, adoption: Adoption) -> bool:
+        """Append the commands for one annotation; the query is refused if the storage wrote it meanwhile.
+
+        Returns:
+            Whether each box that is to be kept is kept; else a region with less detail would stand beside its box.
+
+        Raises:
+            NoRoomError: its regions are more than the query can hold; the query is of no use then.
+        """
         old, query = adoption.old, self.query
         entity, image = query.reference(), query.reference()
         query.add("FindEntity", {"_ref": entity, "unique": True, **unwritten_since(old), "results": {"count": True}})
@@ -90,12 +106,18 @@ class AdoptingWriter(AnnotationWriter):
         before = len(query.commands)
         self._regions(task, adoption.annotation, adoption.mapped, adoption.guid, entity)
         added, query.commands[before:] = query.commands[before:], []
+        if adoption.has_regions and not added:
+            raise NoRoomError(f"{len(adoption.mapped.regions):,} regions do not fit into one query")
+        taken_over: set[str] = set()
         for name, body in added:
             if name == "AddBoundingBox" and not body["properties"].get("LS_derived"):
-                box = adoption.match.kept.get(str(body["properties"]["LS_id"]))
+                region_id = str(body["properties"]["LS_id"])
+                box = adoption.match.kept.get(region_id)
                 if box is not None:
                     self._take_over(box, body, entity)
+                    taken_over.add(region_id)
             query.commands.append((name, body))
+        return taken_over == adoption.match.kept.keys()
 
     def _keep_as_it_was(self, adoption: Adoption, entity: int) -> None:
         """The version of the storage, with its boxes, as a revision."""

@@ -10,12 +10,12 @@ from labeling_assets.clients.aperturedb import Object
 from labeling_assets.clients.constraints import all_of, equal
 from labeling_assets.clients.label_studio_query import format_time, parse_time
 from labeling_assets.clients.query import Query
-from labeling_assets.identity import labels_guid
-from labeling_assets.mapping.annotation import MappedAnnotation, content_hash
+from labeling_assets.identity import is_as_sent, labels_guid
+from labeling_assets.mapping.annotation import MAPPING_VERSION, MappedAnnotation, content_hash
 from labeling_assets.mapping.payload import payload
 from labeling_assets.sync.media_store import ROLE
-from labeling_assets.sync.stored_annotations import StoredAnnotation, annotation_guid
-from labeling_assets.sync.write_regions import Detail, RegionWriter
+from labeling_assets.sync.stored_annotations import StoredAnnotation, annotation_guid, known_hash
+from labeling_assets.sync.write_regions import IMPORTED, Detail, RegionWriter
 from labeling_assets.sync.write_regions import TaskContext as TaskContext  # to import both from here
 
 # The size limit of a string property is not documented; larger JSON goes into a connected blob.
@@ -51,6 +51,7 @@ class AnnotationWriter:
         reference = self.query.reference()
         text, data = payload(annotation, limit=PAYLOAD_LIMIT)
         properties = self._properties(task, annotation, guid, text) | {"LS_revision": 1}
+        properties |= _present({"LS_incomplete": self._incomplete(annotation, mapped)})
         place = self.query.add(
             "AddEntity",
             {
@@ -80,9 +81,11 @@ class AnnotationWriter:
         reference = self._current(stored)
         self._revision(reference, stored, old)
         text, data = payload(annotation, limit=PAYLOAD_LIMIT)
-        properties = self._properties(task, annotation, stored.guid, text) | {"LS_revision": stored.revision + 1}
-        absent = ["LS_deleted_at", "LS_deleted_run_id"] + (["LS_data"] if text is None else [])
-        body = {"properties": properties, "remove_props": absent}
+        values = self._values(task, annotation, stored.guid, text)
+        values |= {"LS_incomplete": self._incomplete(annotation, mapped), "LS_revision": stored.revision + 1}
+        # What the earlier version had and this one has not goes: who annotated it, which run wrote it, its payload.
+        absent = ["LS_deleted_at", "LS_deleted_run_id", *(key for key, value in values.items() if value is None)]
+        body = {"properties": _present(values), "remove_props": absent}
         self._conditional_update(stored, body, content_hash(annotation))
         if stored.task_id != task.task_id:
             edge = f"{stored.guid}|task"
@@ -90,7 +93,20 @@ class AnnotationWriter:
                 "DeleteConnection", {"with_class": names.TASK_ANNOTATION, "constraints": equal(names.KEY, edge)}
             )
             self.query.connect(names.TASK_ANNOTATION, edge, source=task.task_reference, destination=reference)
+        self._disconnect_payloads(reference)
         self._payload(reference, stored.guid, content_hash(annotation), None if text is not None else data)
+        self._remove_regions(stored.guid)
+        self._regions(task, annotation, mapped, stored.guid, reference)
+
+    def rewrite(
+        self, task: TaskContext, annotation: Mapping[str, Any], mapped: MappedAnnotation, stored: StoredAnnotation
+    ) -> None:
+        """Write the regions of a version again that stays what it is: no revision."""
+        values = {"LS_mapping_version": MAPPING_VERSION, "LS_incomplete": self._incomplete(annotation, mapped)}
+        absent = [key for key, value in values.items() if value is None]
+        body = {"properties": _present(values), "remove_props": absent}
+        self._conditional_update(stored, body, stored.content_hash)
+        reference = self._current(stored)
         self._remove_regions(stored.guid)
         self._regions(task, annotation, mapped, stored.guid, reference)
 
@@ -114,11 +130,21 @@ class AnnotationWriter:
         self.query.add("FindEntity", body)
         return reference
 
+    def _incomplete(self, annotation: Mapping[str, Any], mapped: MappedAnnotation) -> str | None:
+        """What ApertureDB refused of this annotation; a full sync tries it again."""
+        if annotation.get("was_cancelled") or not self.detail.dropped(mapped.regions):
+            return None
+        return f"without its {self.detail.missing}, as ApertureDB refused them: {self.detail.reason}"
+
     def _properties(
         self, task: TaskContext, annotation: Mapping[str, Any], guid: str, text: str | None
     ) -> dict[str, Any]:
+        return _present(self._values(task, annotation, guid, text))
+
+    def _values(self, task: TaskContext, annotation: Mapping[str, Any], guid: str, text: str | None) -> dict[str, Any]:
+        """Every property that an annotation may have; None for those that this one has not."""
         author = _user(annotation.get("completed_by"))
-        values: dict[str, Any] = {
+        return {
             names.LS_GUID: guid,
             "LS_annotation_id": int(annotation["id"]),
             "LS_instance": task.record.instance,
@@ -138,14 +164,16 @@ class AnnotationWriter:
             "LS_content_hash": content_hash(annotation),
             "LS_config_hash": task.record.config_hash,
             "LS_valid_from": _date(self.now),
+            "LS_mapping_version": MAPPING_VERSION,
+            "LS_source": _source(annotation),
             "LS_run_id": task.run_id or None,
         }
-        return {key: value for key, value in values.items() if value is not None}
 
     def _revision(self, annotation: int, stored: StoredAnnotation, old: Object) -> None:
         guid = labels_guid("revision", stored.guid, stored.revision, stored.content_hash)
         reference = self.query.reference()
         properties = {**old, names.LS_GUID: guid, "LS_annotation_guid": stored.guid, "LS_valid_to": _date(self.now)}
+        properties["LS_content_hash"] = known_hash(stored.content_hash)
         self.query.add(
             "AddEntity",
             {
@@ -156,8 +184,9 @@ class AnnotationWriter:
             },
         )
         self.query.connect(names.ANNOTATION_HISTORY, guid, source=annotation, destination=reference)
-        if "LS_data" not in old and stored.content_hash:
-            self._hand_over_payload(reference, guid, labels_guid("payload", stored.guid, stored.content_hash))
+        if "LS_data" not in old and known_hash(stored.content_hash):
+            key = labels_guid("payload", stored.guid, known_hash(stored.content_hash))
+            self._hand_over_payload(reference, guid, key)
 
     def _hand_over_payload(self, revision: int, guid: str, key: str) -> None:
         """The JSON of an earlier version belongs to its revision, so that each version leads to its own only."""
@@ -166,6 +195,13 @@ class AnnotationWriter:
         body = {"with_class": names.ANNOTATION_PAYLOAD, "constraints": equal(names.KEY, key)}
         self.query.add("DeleteConnection", body)
         self.query.connect(names.ANNOTATION_PAYLOAD, f"{guid}|payload", source=revision, destination=blob)
+
+    def _disconnect_payloads(self, annotation: int) -> None:
+        """Of what two writers at once left here, too: a version leads to its own JSON only."""
+        connections = self.query.reference()
+        body = {"_ref": connections, "with_class": names.ANNOTATION_PAYLOAD, "src": annotation}
+        self.query.add("FindConnection", body)
+        self.query.add("DeleteConnection", {"ref": connections})
 
     def _payload(self, annotation: int, guid: str, hash_: str, data: bytes | None) -> None:
         if data is None:
@@ -204,7 +240,7 @@ class AnnotationWriter:
             "LS_task_id": task.task_id,
             "LS_media_guid": task.medium.guid,
             "LS_annotator": _annotator(task, _user(annotation.get("completed_by"))),
-            "LS_source": "ground_truth" if annotation.get("ground_truth") else "human",
+            "LS_source": _source(annotation),
             "LS_updated_at": _date(parse_time(str(annotation["updated_at"]))),
             **({"LS_run_id": task.run_id} if task.run_id else {}),
         }
@@ -213,6 +249,17 @@ class AnnotationWriter:
 def _user(completed_by: Any) -> int | None:
     value = completed_by.get("id") if isinstance(completed_by, Mapping) else completed_by
     return int(value) if value is not None else None
+
+
+def _source(annotation: Mapping[str, Any]) -> str:
+    """Whose work it is: what a push brought from ApertureDB is nobody's until a person changes it."""
+    if is_as_sent(annotation):
+        return IMPORTED
+    return "ground_truth" if annotation.get("ground_truth") else "human"
+
+
+def _present(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _annotator(task: TaskContext, user: int | None) -> str:

@@ -18,6 +18,7 @@ from labeling_assets.sync.media_store import ROLE, Medium
 MOST_COMMANDS: Final = 60_000
 MOST_MASK_BYTES: Final = 64_000_000
 MASK: Final = "mask"  # the role of a blob that is one
+IMPORTED: Final = "imported"  # the LS_source of what a push sent and nobody changed
 _ADD: Final[dict[type, tuple[str, str]]] = {  # form -> command, and what it is put on
     PixelBox: ("AddBoundingBox", "Image"),
     PixelPolygon: ("AddPolygon", "Image"),
@@ -72,28 +73,53 @@ class TaskContext:
 class Detail:
     """How much of a region is written; ApertureDB may refuse the rest, and `reason` says in which words.
 
-    `derived` are the boxes, outlines and spans made from regions, `forms` the boxes, polygons and clips that regions
-    are (without them a region is an `LS_region`, and nothing is derived), `extras` are key frames and masks.
+    `derived` are the boxes, outlines and spans made from regions; `polygons`, `clips` and `boxes` are what regions are:
+    without one of them such a region is an `LS_region`, and none is derived either; `extras` are key frames and masks.
     """
 
     derived: bool = True
-    forms: bool = True
+    polygons: bool = True
+    clips: bool = True
+    boxes: bool = True
     extras: bool = True
     reason: str = ""
 
     @property
     def missing(self) -> str:
         """What is not written, for people."""
-        parts = [(self.derived, "derived boxes, outlines and spans"), (self.forms, "boxes, polygons and clips")]
-        parts += [(self.extras, "key frames and masks")]
+        parts = [(self.derived, "derived boxes, outlines and spans"), (self.polygons, "polygons")]
+        parts += [(self.clips, "clips"), (self.boxes, "boxes"), (self.extras, "key frames and masks")]
         return ", ".join(what for there, what in parts if not there)
 
+    def takes(self, form: type) -> bool:
+        """Whether objects of this form are written."""
+        return {PixelBox: self.boxes, PixelPolygon: self.polygons}.get(form, self.clips)
 
-# What is tried for a task that is refused, so that one polygon does not hold up a batch.
+    def dropped(self, regions: Iterable[Region]) -> frozenset[str]:
+        """Which sorts of objects these regions would have and do not get: empty if they get all."""
+        return frozenset(sort for region in regions for sort in self._dropped(region))
+
+    def _dropped(self, region: Region) -> Iterator[str]:
+        if region.native is not None and not self.takes(type(region.native)):
+            yield _ADD[type(region.native)][0]
+        derived: list[tuple[object, type]] = [(region.derived_box, PixelBox), (region.spans, FrameRange)]
+        for there, form in (*derived, (region.derived_polygon, PixelPolygon)):
+            if there and not (self.derived and self.takes(form)):
+                yield f"derived {_ADD[form][0]}"
+        if not self.extras and (region.keyframes or region.mask):
+            yield "extras"
+
+
+# What is tried for a task that is refused, in this order, so that one polygon neither holds up a batch nor costs its
+# neighbours their forms.
 LESS: Final = (
     Detail(derived=False),
-    Detail(derived=False, forms=False),
-    Detail(derived=False, forms=False, extras=False),
+    Detail(polygons=False),
+    Detail(clips=False),
+    Detail(boxes=False),
+    Detail(derived=False, polygons=False, clips=False),
+    Detail(derived=False, polygons=False, clips=False, boxes=False),
+    Detail(derived=False, polygons=False, clips=False, boxes=False, extras=False),
 )
 
 
@@ -206,13 +232,15 @@ class _RegionObjects:
         reason = self._refusal(native)
         if reason:
             native, self._properties["LS_reason"] = None, reason
-        label = self.region.labels[0] if self.region.labels else None
+        # Without a native label what a push copied is not counted beside its original.
+        searchable = self.region.labels and self._properties.get("LS_source") != IMPORTED
+        label = self.region.labels[0] if searchable else None
         parameters = {**form_of(native), **({"label": label} if native and label is not None else {})}
         reference = self._object(type(native), parameters, self._properties, annotation)
         if native is None:
             self._show_medium(reference, self._key)
         self._connect_labels(reference, self._key, derived=False)
-        if self._writer.detail.forms and self._writer.detail.derived:
+        if self._writer.detail.derived:
             self._add_derived(annotation)
         return reference
 
@@ -235,7 +263,8 @@ class _RegionObjects:
         wanted, kind = _ADD[type(native)][1], self._task.medium.kind
         if kind != wanted:
             return f"the medium is stored as {kind}, not as {wanted}"
-        return None if self._writer.detail.forms else f"refused by ApertureDB: {self._writer.detail.reason}"
+        detail = self._writer.detail
+        return None if detail.takes(type(native)) else f"refused by ApertureDB: {detail.reason}"
 
     def _add_derived(self, annotation: int) -> None:
         """They carry no native label, so that searches by native label never count twice.
@@ -257,8 +286,8 @@ class _RegionObjects:
     def _derive(
         self, what: str, form: type, parameters: Properties, annotation: int, more: Mapping[str, Any] | None = None
     ) -> int | None:
-        """The reference of what was added; None if the medium cannot hold it."""
-        if self._task.medium.kind != _ADD[form][1]:
+        """The reference of what was added; None if the medium cannot hold it, or ApertureDB does not take it."""
+        if self._task.medium.kind != _ADD[form][1] or not self._writer.detail.takes(form):
             return None
         key = labels_guid(what, self._key)
         properties = {**self._properties, **(more or {}), names.LS_GUID: key, "LS_derived": True}

@@ -7,6 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from labeling_assets.cli import main
+from labeling_assets.commands import push as command
+from labeling_assets.sync.push_report import PushReport, PushRow
 from labeling_assets_tests.pipeline import Pipeline, box, choice
 
 pytest_plugins = ("labeling_assets_tests.pipeline_fixtures",)
@@ -76,9 +78,30 @@ def _with_predictions(pipeline: Pipeline) -> list[dict]:
         ([], 2, "Missing option '--as'"),
         (["--as", "predictions", "--from-project", "cars"], 2, "does not go with --from predictions"),
         (["--as", "annotations", "--model-version", "m1"], 2, "annotations have none"),
+        (["--as", "annotations", "--remove-stale"], 2, "--remove-stale goes with --as predictions only"),
+        (["--as", "annotations", "--show"], 2, "--show goes with --as predictions only"),
+        (["--as", "predictions", "--include-deleted"], 2, "--include-deleted goes with --as annotations only"),
     ],
 )
 def test_wrong_usage(tmp_path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, message: str):
     monkeypatch.setenv("LABELING_ASSETS_HOME", str(tmp_path))
     result = CliRunner().invoke(main, ["push", "nobody", *arguments])
     assert (result.exit_code, message in result.stderr) == (code, True)
+
+
+def _row(number: int, severity: str) -> PushRow:
+    return PushRow(f"g{number}", f"k{number}", "", "", "Label Studio does not show it", severity)  # type: ignore[arg-type]
+
+
+def test_an_error_beyond_the_rows_that_are_kept_counts(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    report = PushReport("cars", "predictions", "predictions", model_versions=["m2"], shown_version="m1")
+    for number in range(10_005):
+        report.add(_row(number, "warning"))
+    report.add(_row(0, "error"))
+    assert (len(report.errors), report.rows_left_out, report.errors_found) == (1, 5, 1)
+    report.rows.clear()  # as if all that are kept had been of another kind
+    monkeypatch.setenv("LABELING_ASSETS_HOME", str(tmp_path))
+    monkeypatch.setattr(command, "_run", lambda *_, **__: report)
+    result = CliRunner().invoke(main, ["push", "cars", "--as", "predictions"])
+    assert result.exit_code == 1
+    assert "annotators see 'm1', not 'm2': choose in the project's settings, or --show" in result.stdout

@@ -114,3 +114,16 @@ def test_children_get_the_home_and_sensors_that_are_on(settings: Settings) -> No
     assert environment["LABELING_ASSETS_HOME"] == str(settings.home.absolute())
     assert environment["DAGSTER_HOME"] == str(settings.home.absolute() / "dagster")
     assert environment["LABELING_ASSETS_SENSORS"] == "on"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        pytest.param({}, "on", id="local"),
+        pytest.param({"webhooks": "off"}, "off", id="switched off"),
+        pytest.param({"label_studio_url": "http://ls", "label_studio_api_key": "k"}, "off", id="another Label Studio"),
+    ],
+)
+def test_webhooks_are_on_for_the_local_label_studio(tmp_path: Path, values: dict[str, str], expected: str) -> None:
+    environment = child_environment(Settings(home=tmp_path, **values))
+    assert environment["LABELING_ASSETS_WEBHOOKS"] == expected

@@ -17,7 +17,7 @@ from labeling_assets.stack.home import HOST, port_of
 from labeling_assets.stack.processes import ManagedProcess, free_port
 from labeling_assets.stack.progress import Progress
 from labeling_assets.stack.services import ChildService
-from labeling_assets.stack.up import Stack, addresses
+from labeling_assets.stack.up import Stack, addresses, name_broken_projects
 
 UP = [sys.executable, "-m", "labeling_assets.cli", "up"]
 
@@ -116,6 +116,17 @@ def test_a_project_that_cannot_be_read_is_named_before_anything_starts(home: Pat
         text = process.log_text()
     assert "project.yaml is wrong: colour" in text
     assert "..." not in text
+
+
+def test_a_broken_project_among_others_is_named_and_stops_nothing(home: Path) -> None:
+    settings, lines = Settings(home=home), list[str]()
+    for name, text in (("photos", "colour: red\n"), ("films", "")):
+        (settings.projects / name).mkdir(parents=True)
+        (settings.projects / name / "project.yaml").write_text(text)
+    with Progress(lines.append, interactive=False) as progress:
+        name_broken_projects(settings, progress)
+    assert [line.partition(": ")[0] for line in lines] == ["Warning"]
+    assert "photos/project.yaml is wrong: colour" in lines[0]
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from labeling_assets.cli import main
 from labeling_assets.clients.aperturedb import Object
 from labeling_assets.clients.constraints import equal
 from labeling_assets.clients.query import Query
-from labeling_assets.errors import DataError, TransientError
+from labeling_assets.errors import DataError, InputError, RefusedError, TransientError
 from labeling_assets.identity import content_guid, labels_guid, sha256_of
 from labeling_assets.local_aperturedb.server import LocalServer
 from labeling_assets.projects import Project
@@ -32,9 +33,9 @@ from labeling_assets.sync.storage_annotations import read_storage_annotations
 from labeling_assets.sync.stored_annotations import annotation_in
 from labeling_assets.sync.verify import verify_annotations
 from labeling_assets_tests.faults.contents import contents, expire_leases
-from labeling_assets_tests.faults.killing_proxy import Moment, killing_proxy
+from labeling_assets_tests.faults.killing_proxy import killing_proxy
 from labeling_assets_tests.sync.label_studio_fork import LabelStudioFork
-from labeling_assets_tests.sync.world import WatchedDatabase, World, box, outline, picture, write_project
+from labeling_assets_tests.sync.world import WatchedDatabase, World, box, note, outline, picture, write_project
 
 ADOPTED = 8  # annotations of `mixed` that can be adopted
 
@@ -129,6 +130,17 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Mixed]:
 
 
 Open = Callable[[str], tuple[LocalServer, Mixed]]
+Contents = dict[str, Counter[str]]
+
+
+@pytest.fixture(scope="module")
+def finished(filled: tuple[Path, Mixed], tmp_path_factory: pytest.TempPathFactory) -> Contents:
+    """What a database holds when all of it was adopted, and nothing went wrong."""
+    folder = tmp_path_factory.mktemp("finished")
+    copy = shutil.copytree(filled[0], folder / "aperturedb")
+    with LocalServer(copy) as server, WatchedDatabase(server.key) as db:
+        adopt_storage(db, write_project(folder / "home" / "projects" / "cars"), apply=True)
+        return contents(db)
 
 
 @pytest.fixture
@@ -365,13 +377,11 @@ def test_one_project_of_several(mixed: Mixed):
     assert "LS_guid" not in mixed.annotation(1)
 
 
-@pytest.mark.parametrize(("at", "moment"), [(2, "after"), (3, "before"), (3, "after")])
-def test_killed_and_run_again_it_ends_the_same(copied: Open, tmp_path: Path, at: int, moment: Moment):
-    _, clean = copied("clean")
-    clean.adopt(apply=True)
-    expected = contents(clean.db)
+@pytest.mark.parametrize("at", [2, 3])
+def test_killed_and_run_again_it_ends_the_same(copied: Open, finished: Contents, tmp_path: Path, at: int):
+    """After its write number `at`, which is the same as before the one that follows."""
     server, mixed = copied("killed")
-    with killing_proxy(server.key, at=at, moment=moment) as proxy:
+    with killing_proxy(server.key, at=at, moment="after") as proxy:
         command = [sys.executable, "-m", "labeling_assets.cli", "adopt", "storage", "--into", "cars", "--apply"]
         env = {**os.environ, "APERTUREDB_KEY": proxy.key, "LABELING_ASSETS_HOME": str(tmp_path / "home")}
         process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -380,14 +390,12 @@ def test_killed_and_run_again_it_ends_the_same(copied: Open, tmp_path: Path, at:
     assert (process.returncode, proxy.writes) == (-9, at), errors
     expire_leases(mixed.db)
     mixed.adopt(apply=True)
-    assert contents(mixed.db) == expected
+    assert contents(mixed.db) == finished
 
 
 @pytest.mark.parametrize("at", [4, 5, 7])
-def test_an_error_between_two_parts(copied: Open, monkeypatch: pytest.MonkeyPatch, at: int):
+def test_an_error_between_two_parts(copied: Open, finished: Contents, monkeypatch: pytest.MonkeyPatch, at: int):
     monkeypatch.setattr("labeling_assets.sync.adopt_storage._CHUNK", 3)
-    _, clean = copied("clean")
-    clean.adopt(apply=True)
     server, mixed = copied("failing")
 
     class Failing(WatchedDatabase):
@@ -409,18 +417,15 @@ def test_an_error_between_two_parts(copied: Open, monkeypatch: pytest.MonkeyPatc
     assert 0 < plan.unchanged < ADOPTED
     assert plan.unchanged + plan.adopt == ADOPTED
     mixed.adopt(apply=True)
-    assert contents(mixed.db) == contents(clean.db)
+    assert contents(mixed.db) == finished
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_query_that_is_sent_twice(copied: Open, moment: Moment):
-    _, clean = copied("clean")
-    clean.adopt(apply=True)
+def test_a_query_that_is_sent_twice(copied: Open, finished: Contents):
     server, mixed = copied("twice")
-    with killing_proxy(server.key, at=3, moment=moment) as proxy, WatchedDatabase(proxy.key) as db:
+    with killing_proxy(server.key, at=3, moment="after") as proxy, WatchedDatabase(proxy.key) as db:
         adopt_storage(db, mixed.project, apply=True)
         assert proxy.writes > 3
-    assert contents(mixed.db) == contents(clean.db)
+    assert contents(mixed.db) == finished
 
 
 def test_an_annotation_that_the_storage_writes_meanwhile_is_named(copied: Open):
@@ -439,6 +444,7 @@ def test_an_annotation_that_the_storage_writes_meanwhile_is_named(copied: Open):
 
     with Late(server.key) as db:
         report = adopt_storage(db, mixed.project, apply=True)
+    assert (report.adopt, report.overtaken, report.refused, report.annotations) == (ADOPTED - 1, 1, 6, 14)
     assert [note.subject.split(" (")[0] for note in report.findings[found.OVERTAKEN]] == ["annotation 1 of project 7"]
     assert "LS_guid" not in mixed.annotation(1)
     assert mixed.adopt(apply=True).adopt == 1
@@ -475,11 +481,161 @@ def test_the_command_prints_the_plan_and_the_result(copied: Open, tmp_path: Path
     plan = CliRunner().invoke(main, ["adopt", "storage", "--into", "cars"])
     assert plan.exit_code == 0, plan.output
     assert "To adopt into cars: 8 new, 0 changed" in plan.stdout
+    nothing = CliRunner().invoke(main, ["adopt", "storage", "--into", "cars", "--project-id", "99", "--apply"])
+    assert nothing.exit_code == 1
+    assert "of a project 99; it has: 7 '', 7 'Old cars'." in nothing.output
     assert "Nothing was written. Add --apply to do it." in plan.stdout
     done = CliRunner().invoke(main, ["adopt", "storage", "--into", "cars", "--apply", "--json"])
     assert json.loads(done.stdout)["adopt"] == ADOPTED
+    table = CliRunner().invoke(main, ["dataset", "cars", "--batch", "adopted-7", "--json"])
+    (written,) = json.loads(table.stdout)
+    assert (written["rows"], len(pd.read_parquet(written["path"]))) == (9, 9)
     again = CliRunner().invoke(main, ["adopt", "storage", "--into", "cars"])
     assert "0 new, 0 changed since they were adopted; 8 need nothing, 6 cannot be adopted." in again.stdout
+
+
+@pytest.fixture
+def empty(database: WatchedDatabase, tmp_path: Path) -> Mixed:
+    """A database with nothing in it, to be filled by the storage."""
+    return Mixed(database, LabelStudioFork(database), write_project(tmp_path / "home" / "projects" / "cars"))
+
+
+def save(mixed: Mixed, number: int, *result: Any) -> str:
+    """An annotation on an image of its own; returns the `_uniqueid` of that."""
+    image = mixed.images.get(str(number)) or mixed.fork.add_image(number)
+    mixed.images[str(number)] = image
+    mixed.fork.save(number, image, *result, updated_at=f"2024-05-0{len(result) % 9 + 1}T10:00:00Z")
+    return image
+
+
+def boxes(number: int, count: int) -> list[Any]:
+    return [box(f"r{number}-{index}") for index in range(count)]
+
+
+def ours(mixed: Mixed) -> list[Object]:
+    return [row for row in mixed.labelled("car") if "LS_guid" in row]
+
+
+def test_annotations_too_large_for_one_query_together_are_split(empty: Mixed, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("labeling_assets.sync.write_regions.MOST_COMMANDS", 80)
+    for number in (1, 2, 3):
+        save(empty, number, *boxes(number, 6))
+    report = empty.adopt(apply=True)
+    assert (report.adopt, report.regions, report.findings) == (3, {"box": 18}, {})
+    assert len(ours(empty)) == 18
+
+
+@pytest.mark.parametrize("small", [0, 100_000])
+def test_an_annotation_that_no_query_holds_is_named_and_keeps_what_it_has(
+    empty: Mixed, monkeypatch: pytest.MonkeyPatch, small: int
+):
+    monkeypatch.setattr("labeling_assets.sync.write_regions.MOST_COMMANDS", 80)
+    monkeypatch.setattr("labeling_assets.sync.adopt_storage._SMALL_CHARACTERS", small)
+    save(empty, 1, *boxes(1, 2))
+    empty.adopt(apply=True)
+    save(empty, 1, *boxes(1, 20))
+    save(empty, 2, *boxes(2, 20))
+    save(empty, 3, *boxes(3, 2))
+    before = empty.labelled("car")
+    report = empty.adopt(apply=True)
+    assert (report.adopt, report.changed, report.refused) == (1, 0, 2)
+    what = found.REFUSED if small else found.TOO_LARGE
+    assert [note.subject.split(" of")[0] for note in report.findings[what]] == ["annotation 1", "annotation 2"]
+    assert all("20 regions" in note.text for note in report.findings[what])
+    assert [row for row in empty.labelled("car") if row["LS_id"][:3] != "r3-"] == before[:40]
+    assert len(ours(empty)) == 4
+    if not small:
+        save(empty, 4, *boxes(4, 20))
+        assert (empty.adopt().refused, empty.adopt().adopt) == (3, 0)
+
+
+class Refusing(WatchedDatabase):
+    """Refuses every query with a command and property of these."""
+
+    command, prop, value = "", "", ""
+
+    def run(self, query: Query) -> Any:
+        for name, body in query.commands:
+            if name == self.command and body.get("properties", {}).get(self.prop) == self.value:
+                raise RefusedError("ApertureDB at db refused UpdateEntity (status -1): no such luck")
+        return super().run(query)
+
+
+def refusing(server: LocalServer, command: str, prop: str, value: Any) -> Refusing:
+    db = Refusing(server.key)
+    db.command, db.prop, db.value = command, prop, value
+    return db
+
+
+def test_an_annotation_that_the_server_refuses_is_named_and_the_others_are_adopted(
+    empty: Mixed, aperturedb: LocalServer
+):
+    for number in (1, 2, 3):
+        save(empty, number, *boxes(number, 1))
+    with refusing(aperturedb, "UpdateEntity", "LS_annotation_id", 2) as db:
+        report = adopt_storage(db, empty.project, apply=True)
+    assert (report.adopt, report.refused, report.boxes_taken_over) == (2, 1, 2)
+    (line,) = report.findings[found.REFUSED]
+    assert (line.subject.split(" of")[0], line.text) == ("annotation 2", "no such luck")
+    assert sorted(row["LS_id"] for row in ours(empty)) == ["r1-0", "r3-0"]
+    assert empty.adopt(apply=True).adopt == 1
+
+
+def test_a_form_that_the_server_refuses_becomes_an_entity(empty: Mixed, aperturedb: LocalServer):
+    save(empty, 1, outline("p1"))
+    save(empty, 2, *boxes(2, 1))
+    with refusing(aperturedb, "AddPolygon", "LS_id", "p1") as db:
+        report = adopt_storage(db, empty.project, apply=True)
+        assert adopt_storage(db, empty.project).unchanged == 2
+    assert (report.adopt, report.refused, len(report.findings[found.REDUCED])) == (2, 0, 1)
+    condition = equal("LS_annotation_guid", empty.annotation(1)["LS_guid"])
+    (row,) = empty.db.find("FindEntity", condition, class_name=names.REGION, properties=["LS_id", "LS_reason"])
+    assert row == {"LS_id": "p1", "LS_reason": "refused by ApertureDB: no such luck"}
+
+
+def test_what_is_left_of_a_deleted_annotation_goes(empty: Mixed, tmp_path: Path):
+    for number in (1, 2):
+        save(empty, number, box(f"r{number}"), outline(f"p{number}"), note("text"))
+    other = LabelStudioFork(empty.db, 8)
+    other.save(3, empty.images["1"], outline("p3"))
+    empty.adopt(apply=True)
+    empty.fork.delete(1)
+    plan = empty.adopt()
+    assert (plan.gone, plan.unchanged, empty.adopt(project_id=8).gone) == (1, 2, 0)
+    (line,) = plan.findings[found.GONE]
+    assert (line.subject, line.text) == ("annotation 1 of adopted-7", "1 polygons, 1 other regions")
+    assert empty.db.count("FindPolygon", None) == 3
+    assert empty.adopt(apply=True).gone == 1
+    rows = empty.db.find("FindPolygon", None, properties=["LS_id"])
+    rows += empty.db.find("FindEntity", None, class_name=names.REGION, properties=["LS_annotation_id"])
+    assert rows == [{"LS_id": "p2"}, {"LS_id": "p3"}, {"LS_annotation_id": 2}]
+    report = build_dataset(empty.db, empty.project, batch="adopted-7", folder=tmp_path)
+    assert (report.annotations, report.rows) == (1, 3)
+    assert (empty.adopt(apply=True).gone, empty.adopt().findings) == (0, {})
+
+
+def test_an_annotation_that_was_deleted_and_saved_again_is_adopted_again(empty: Mixed):
+    save(empty, 1, box("r1"), outline("p1"))
+    empty.adopt(apply=True)
+    empty.fork.delete(1)
+    save(empty, 1, box("r1"), outline("p1"))
+    assert (empty.adopt().gone, empty.adopt().adopt) == (0, 1)
+    report = empty.adopt(apply=True)
+    assert (report.gone, report.adopt, len(ours(empty)), empty.db.count("FindPolygon", None)) == (0, 1, 1, 1)
+
+
+@pytest.mark.parametrize("written", [{"LS_id": 5}, {"LS_id": "5", "LS_guid": "ours-5"}])
+def test_annotations_of_an_early_version_of_ours_are_not_the_storages(empty: Mixed, written: dict[str, Any]):
+    image = empty.fork.add_image(1)
+    shown = {"FindImage": {"_ref": 1, "constraints": {"_uniqueid": ["==", image]}, "blobs": False}}
+    edge = {"ref": 1, "class": "LS_annotation_image"}
+    data = {"LS_data": "{}", "LS_project_id": 7, "LS_guid": "ours-5", **written}
+    empty.fork.ask(shown, {"AddEntity": {"class": "LS_annotation", "connect": edge, "properties": data}})
+    assert list(read_storage_annotations(empty.db)) == []
+    report = empty.adopt(apply=True)
+    assert (report.annotations, report.findings) == (0, {})
+    with pytest.raises(InputError, match="of a project 7; it has: none"):
+        empty.adopt(project_id=7)
 
 
 def test_a_sync_leaves_adopted_annotations_alone(published: World):

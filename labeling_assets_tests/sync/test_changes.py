@@ -14,7 +14,7 @@ from labeling_assets.clients.query import Query
 from labeling_assets.errors import DataError
 from labeling_assets.sync.changes import Cursor, Pending, SyncRequest, miscounted, observe, plan, ready
 from labeling_assets.sync.watermark import load_states
-from labeling_assets_tests.sync.world import World, box, picture
+from labeling_assets_tests.sync.world import BOXES, World, box, picture
 
 # The decision
 
@@ -95,9 +95,43 @@ def test_the_longest_waiting_come_first_and_not_too_many():
     assert len(cursor.pending) == 30
 
 
+def test_batches_that_always_fail_do_not_hold_up_another():
+    """Forty old batches fail at once at every attempt, more than one look asks for; a new one has its turn at once."""
+    broken = {f"a{number:02}": Pending("m", 0, 0) for number in range(40)}
+    cursor, now, runs = Cursor(pending=broken), 30.0, set()
+    while now < 4 * 3600:
+        cursor, requests = decide(cursor, now=now)
+        runs |= set(requests)
+        now += 30
+    attempts = {sum(request.batch == batch for request in runs) for batch in broken}
+    assert attempts <= {9, 10}  # after 0.5, 1, 2, 4, 8, 16 and 32 minutes, and every hour; of 40 some wait for a look
+    cursor = replace(cursor, pending={**cursor.pending, "late": Pending("m", now - 30, now - 30)})
+    assert asked(decide(cursor, now=now)[1])[0] == "late"
+
+
+def test_a_batch_that_failed_comes_after_those_that_were_never_tried():
+    tried, new = Pending("m1", 0, 0, asked=3, asked_key="May:old"), Pending("m1", 900, 900)
+    assert asked(decide(Cursor(pending={"May": tried, "June": new}), now=1000)[1]) == ["June", "May"]
+
+
+def test_a_request_that_is_repeated_is_counted_once():
+    cursor, first = decide(pending(), now=1030)
+    again, second = decide(cursor, now=1059)
+    assert (again, second) == (cursor, first)
+    assert cursor.pending["May"].asked == 1
+
+
+def test_a_busy_batch_whose_syncs_succeed_does_not_lose_its_place():
+    """It was read at 1500; what came at 2000 has waited since then, and no run of it has failed."""
+    busy = Cursor(pending={"May": Pending("m9", 1000, 2000, asked=7, asked_key="May:m8")})
+    cursor, _ = plan(busy, [], finished={"May": 1500.0}, watermarks={}, now=2100)
+    assert cursor.pending["May"] == Pending("m9", 1500, 2000, asked=0, asked_key="May:m8")
+
+
 times = st.floats(min_value=0, max_value=1e5)
 batches = st.dictionaries(
-    st.sampled_from(["a", "b", "c", "d"]), st.builds(Pending, st.text(min_size=1, max_size=8), times, times)
+    st.sampled_from(["a", "b", "c", "d"]),
+    st.builds(Pending, st.text(min_size=1, max_size=8), times, times, asked=st.integers(0, 9)),
 )
 
 
@@ -201,9 +235,9 @@ def test_deleted_tasks_among_many_cost_few_requests():
 # The cursor
 
 
-@given(batches, st.text(), st.integers(), st.dictionaries(st.text(), st.text()))
-def test_a_cursor_survives_being_kept_as_text(waiting, since, total, digests):
-    cursor = Cursor("p", since, "s", total, 3, 4, 5, 6, digests, waiting)
+@given(batches, st.text(), st.integers(), st.dictionaries(st.text(), st.text()), st.booleans())
+def test_a_cursor_survives_being_kept_as_text(waiting, since, total, digests, config_changed):
+    cursor = Cursor("p", since, "s", total, 3, 4, 5, 6, config_changed, digests, waiting)
     assert Cursor.load(cursor.dump()) == cursor
 
 
@@ -248,8 +282,13 @@ def sensor(world: World) -> Sensor:
 
 
 def test_an_idle_look_makes_two_requests_and_writes_nothing(sensor: Sensor):
+    """It also tells, at no cost, that somebody changed the label configuration in Label Studio."""
     sensor.world.db.writes.clear()
     assert (sensor.look(), sensor.requests, sensor.world.db.writes) == (set(), 2, [])
+    assert not sensor.cursor.config_changed
+    world = sensor.world
+    world.ls.update_project(world.record.project_id, label_config=BOXES.replace('"dog"', '"cat"'))
+    assert (sensor.look(), sensor.requests, sensor.cursor.config_changed) == (set(), 2, True)
 
 
 def test_only_the_batch_that_changed_is_pending(sensor: Sensor):

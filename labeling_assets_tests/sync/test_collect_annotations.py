@@ -14,8 +14,10 @@ from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.clients.label_studio_query import format_time, parse_time
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import RefusedError, TransientError
+from labeling_assets.identity import sent_import_id
 from labeling_assets.local_aperturedb.limits import Limits
 from labeling_assets.local_aperturedb.server import LocalServer
+from labeling_assets.mapping.annotation import MAPPING_VERSION
 from labeling_assets.mapping.label_config import LabelConfig
 from labeling_assets.sync import write_regions
 from labeling_assets.sync.collect_annotations import collect_annotations
@@ -249,6 +251,22 @@ def test_saving_without_a_change_makes_no_version(published: World):
     assert published.stored(names.REVISION) == []
 
 
+def test_what_a_push_sent_is_imported_until_somebody_edits_it(published: World):
+    task = published.task_ids()[0]
+    sent = {"result": [box(label="dog")], "was_cancelled": False, "ground_truth": False}
+    made = published.ls.create_annotation(task, {**sent, "import_id": sent_import_id("a model's boxes", sent)})
+    published.collect()
+    found = published.db.find("FindBoundingBox", equal("LS_label", "dog"), properties=["LS_source"])
+    assert ([row["LS_source"] for row in found], published.boxes("dog")) == (["imported"], 0)
+    assert published.annotations()[0]["LS_source"] == "imported"
+    published.ls.update_annotation(made["id"], {"result": [box(label="dog", x=33)]})
+    published.collect()
+    found = published.db.find("FindBoundingBox", equal("LS_label", "dog"), properties=["LS_source"])
+    assert ([row["LS_source"] for row in found], published.boxes("dog")) == (["human"], 1)
+    (revision,) = published.stored(names.REVISION)
+    assert (published.annotations()[0]["LS_source"], revision["LS_source"]) == ("human", "imported")
+
+
 def test_a_skipped_annotation_has_no_boxes(published: World):
     made = published.annotate(published.task_ids()[0], box())
     published.collect()
@@ -398,6 +416,22 @@ def test_an_idle_sync_makes_two_requests_where_people_added_tasks_of_their_own(p
     published.db.writes.clear()
     report = published.collect()
     assert (report.requests, published.db.writes) == (2, [])
+
+
+def test_a_full_sync_writes_again_what_an_older_mapping_made(published: World):
+    made = published.annotate(published.task_ids()[0], box())
+    published.collect(run_id="run-1")
+    old = {"with_class": names.ANNOTATION, "constraints": equal("LS_annotation_id", made["id"])}
+    published.db.one("UpdateEntity", {**old, "properties": {"LS_mapping_version": 1}})
+    published.db.one("DeleteBoundingBox", {"constraints": equal("LS_annotation_id", made["id"])})
+    report = published.collect(full=True)
+    assert (report.updated, report.unchanged, report.rewritten, published.boxes("car")) == (0, 0, 1, 1)
+    (now,) = published.annotations()
+    assert (now["LS_mapping_version"], now["LS_revision"], now["LS_run_id"]) == (MAPPING_VERSION, 1, "run-1")
+    assert published.stored(names.REVISION) == []
+    published.db.writes.clear()
+    assert published.collect(full=True).rewritten == 0
+    assert not [name for name in published.db.writes if "BoundingBox" in name]
 
 
 def test_a_full_sync_without_changes_changes_no_annotation(published: World):
@@ -587,13 +621,45 @@ def test_one_refused_form_costs_its_task_the_forms_and_nobody_else_anything(publ
     report = published.collect()
     assert (report.created, report.regions, published.boxes("car")) == (3, 4, 2)
     (problem,) = [note.text for note in report.problems if note.subject == f"annotation {made['id']}"]
-    missing = "derived boxes, outlines and spans, boxes, polygons and clips"
-    assert problem.startswith(f"without its {missing}, as ApertureDB refused them: JSON Command ")
+    assert problem.startswith("without its boxes, as ApertureDB refused them: JSON Command ")
     (kept,) = published.stored(names.REGION, equal("LS_id", "r7"))
     assert kept["LS_reason"].startswith("refused by ApertureDB: JSON Command ")
     assert (kept["LS_label"], kept["LS_x"]) == ("car", 10)
     assert published.collect().idle
+    (incomplete,) = [row for row in published.annotations() if row.get("LS_incomplete")]
+    assert (incomplete["LS_annotation_id"], incomplete["LS_incomplete"]) == (made["id"], problem)
+    right = {"properties": {"LS_width": 40}, "constraints": equal("guid", second["data"]["guid"])}
+    published.db.one("UpdateImage", right)
+    again = published.collect(full=True)
+    assert (again.unchanged, again.rewritten, published.boxes("car")) == (2, 1, 3)
     assert published.collect(full=True).unchanged == 3
+    assert published.stored(names.REVISION) == []
+
+
+class NoPolygons(WatchedDatabase):
+    """Takes no polygon, and counts the queries."""
+
+    queries = 0
+
+    def run(self, query: Query) -> Reply:
+        self.queries += 1
+        if any(name == "AddPolygon" for name, _ in query.commands):
+            raise RefusedError("ApertureDB at x refused it (status -1): the polygon is not simple")
+        return super().run(query)
+
+
+def test_a_refused_polygon_costs_its_neighbours_nothing(published: World, aperturedb: LocalServer):
+    for task in published.task_ids():
+        published.annotate(task, box(), outline())
+    with NoPolygons(aperturedb.key) as db:
+        report = collect_annotations(db, published.ls, published.project, batch="May")
+        assert db.queries <= 40
+    assert (report.created, published.boxes("car")) == (3, 3)
+    assert {note.text for note in report.problems} == {
+        "without its polygons, as ApertureDB refused them: the polygon is not simple"
+    }
+    found = published.db.find("FindBoundingBox", equal("LS_derived", True), properties=["LS_label"])
+    assert [row["LS_label"] for row in found] == ["road"] * 3
 
 
 def test_tasks_whose_objects_are_too_many_for_one_query_are_split(
@@ -651,12 +717,13 @@ def test_a_video_has_clips_and_keyframes(make_world: Callable[..., World], tiny_
     <Labels name="label" toName="video"><Label value="ball"/></Labels></View>"""
     world = make_world(config=config, yaml="media_types: [video]\n")
     world.hand_in({"a.mp4": tiny_video})
-    world.publish()
+    (warning,) = world.publish().warnings
+    assert warning.text.startswith("the Video tag 'video' counts 24 frames a second, the file has 10: annotators see")
     place = {"x": 10, "y": 10, "width": 20, "height": 20, "rotation": 0, "enabled": True}
     sequence = [{**place, "frame": 1, "time": 0.1}, {**place, "frame": 3, "time": 0.3, "enabled": False}]
     item = {"to_name": "video"}
-    moment = {"ranges": [{"start": 2, "end": 3}], "timelinelabels": ["goal"]}
-    track = {"sequence": sequence, "framesCount": 3, "duration": 0.3}
+    moment = {"ranges": [{"start": 4, "end": 7}], "timelinelabels": ["goal"]}
+    track = {"sequence": sequence, "framesCount": 8, "duration": 0.3}
     made = world.annotate(
         world.task_ids()[0],
         {**item, "id": "m1", "type": "timelinelabels", "from_name": "moment", "value": moment},
@@ -664,12 +731,17 @@ def test_a_video_has_clips_and_keyframes(make_world: Callable[..., World], tiny_
         {**item, "id": "b1", "type": "labels", "from_name": "label", "value": {**track, "labels": ["ball"]}},
     )
     assert world.collect(run_id="run-3").problems == []
-    found = world.db.find("FindClip", None, properties=["LS_id", "LS_derived", "LS_label", "_range_start", "LS_run_id"])
+    wanted = ["LS_id", "LS_derived", "LS_label", "LS_run_id", "LS_start_frame", "LS_end_frame", "LS_start_s"]
+    found = world.db.find("FindClip", None, properties=wanted)
+    assert [[row[name] for name in ("LS_start_frame", "LS_end_frame", "LS_start_s")] for row in found] == [
+        [1, 2, 0.125],
+        [0, 1, 0],
+    ]
     assert [[row[name] for name in ("LS_id", "LS_derived", "LS_label", "LS_run_id")] for row in found] == [
         ["m1", False, "goal", "run-3"],
         ["b1", True, "ball", "run-3"],
     ]
-    assert [row["LS_frame"] for row in world.stored(names.KEYFRAME)] == [0, 2]
+    assert [(row["LS_frame"], row["LS_shown_frame"]) for row in world.stored(names.KEYFRAME)] == [(0, 1), (0, 3)]
     world.ls.update_annotation(made["id"], {"result": []})
     world.collect()
     assert world.db.count("FindClip", None) + len(world.stored(names.KEYFRAME)) + len(world.stored(names.REGION)) == 0

@@ -2,8 +2,10 @@
 
 import pytest
 
+from labeling_assets import names
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import DataError
+from labeling_assets.local_aperturedb.server import LocalServer
 from labeling_assets.sync.database import prepare_database
 from labeling_assets_tests.sync.world import WatchedDatabase, picture
 
@@ -35,6 +37,37 @@ def test_a_new_project_adds_only_its_own_indexes(database: WatchedDatabase):
     database.writes.clear()
     prepare_database(database, (STATE,))
     assert database.writes == ["CreateIndex"] * 3
+
+
+@pytest.mark.parametrize("dialect", ["legacy", "expression"])
+def test_a_database_of_another_version_is_neither_read_nor_written(aperturedb: LocalServer, dialect: str):
+    with WatchedDatabase(aperturedb.key, dialect=dialect) as database:
+        properties = {names.SLUG: "cars", names.SCHEMA_VERSION: 1}
+        database.one("AddEntity", {"class": names.PROJECT, "properties": properties})
+        database.writes.clear()
+        with pytest.raises(
+            DataError, match=r"holds project 'cars' .*\(version 1\).* which has version 2.*data_model.md"
+        ):
+            prepare_database(database)
+        assert database.writes == []
+
+
+@pytest.mark.parametrize(
+    ("class_name", "prop", "value", "wanted"),
+    [
+        (names.ANNOTATION, "LS_completed_by", 3, "string"),
+        (names.REVISION, "LS_annotation_id", "3", "number"),
+        (names.REGION, "LS_updated_at", "today", "datetime"),
+    ],
+)
+def test_annotations_and_regions_of_other_types_are_named(
+    database: WatchedDatabase, class_name: str, prop: str, value: object, wanted: str
+):
+    database.one("AddEntity", {"class": class_name, "properties": {prop: value}})
+    database.writes.clear()
+    with pytest.raises(DataError, match=f"{class_name} already has a property '{prop}' of .* needs it as {wanted}"):
+        prepare_database(database)
+    assert database.writes == []
 
 
 @pytest.mark.parametrize(

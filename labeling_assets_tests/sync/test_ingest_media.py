@@ -77,6 +77,20 @@ def test_metadata_of_a_later_manifest_are_added_to_a_known_medium(stock: Stock):
     assert stock.media("shop")[0]["shop"] == "Bern"
 
 
+def test_facts_that_a_known_medium_lacks_are_filled_in(stock: Stock, tiny_video: bytes):
+    """As those that an older release did not know of."""
+    stock.hand_in({"a.mp4": tiny_video, "a.png": picture()})
+    lost = ["LS_fps", "LS_frame_count", "LS_duration_s", "LS_mime_type"]
+    body = {"constraints": equal("LS_role", "media"), "remove_props": lost, "properties": {"LS_width": 63}}
+    stock.db.one("UpdateVideo", body)
+    assert stock.hand_in({"a.mp4": tiny_video, "a.png": picture()}).known == 2
+    (video,) = stock.media(*lost, "LS_width", command="FindVideo")
+    assert [video[name] for name in (*lost, "LS_width")] == [10, 3, 0.3, "video/mp4", 63]
+    stock.db.writes.clear()
+    stock.hand_in({"a.mp4": tiny_video, "a.png": picture()})
+    assert stock.db.writes == []
+
+
 def test_metadata_that_a_medium_has_are_not_overwritten(stock: Stock):
     for batch, shop in (("May", "Bern"), ("June", "Basel")):
         stock.hand_in({"a.png": picture(0), "manifest.csv": f"path,shop\na.png,{shop}\n"}, batch=batch)

@@ -12,7 +12,7 @@ from labeling_assets.errors import ConfigurationError, DataError
 from labeling_assets.mapping.label_config import LabelConfig
 from labeling_assets.sync.collect_annotations import collect_annotations
 from labeling_assets.sync.labeling_project import ensure_project, recorded_project
-from labeling_assets_tests.sync.world import BOXES, World, box, picture
+from labeling_assets_tests.sync.world import BOXES, World, box, picture, pictures
 
 TREES = BOXES.replace('<Label value="dog"/>', '<Label value="dog"/><Label value="tree"/>')
 NO_DOGS = BOXES.replace('<Label value="dog"/>', "")
@@ -123,6 +123,23 @@ def test_tasks_of_another_server_are_left_alone(published: World):
     published.db.one("AddEntity", {"class": names.TASK, "properties": properties})
     assert published.collect(full=True).tasks_withdrawn == 0
     assert published.stored(names.TASK, equal("LS_guid", "x"))[0]["LS_state"] == "open"
+
+
+def test_a_project_of_another_data_model_is_neither_read_nor_written(published: World):
+    published.annotate(published.task_ids()[0], box())
+    published.db.one(
+        "UpdateEntity",
+        {
+            "with_class": names.PROJECT,
+            "constraints": equal(names.SLUG, "cars"),
+            "properties": {names.SCHEMA_VERSION: 1},
+        },
+    )
+    published.db.writes.clear()
+    for move in (published.collect, published.publish, lambda: published.hand_in(pictures(1, first=7), batch="June")):
+        with pytest.raises(DataError, match=r"project 'cars' in a data model of labeling_assets \(version 1\)"):
+            move()
+    assert published.db.writes == []
 
 
 def test_idle_it_costs_one_request(world: World):

@@ -1,90 +1,26 @@
-"""Which batches of the inbox are imported, and when."""
-
-import os
-from pathlib import Path
+"""Which batches of the inbox are imported, when, and in which order."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labeling_assets.sync.inbox import InboxBatch
 from labeling_assets.sync.new_batches import (
-    InboxBatch,
+    ImportRequest,
     InboxCursor,
     Seen,
     attempt,
-    batch_signature,
     finish,
-    inbox_batches,
     observed,
     plan_imports,
 )
-from labeling_assets_tests.sync.world import write_files
 
 MAY = InboxBatch("May", "s1", ready=False)
 
 
-def names_of(inbox: Path) -> list[str]:
-    return [batch.name for batch in inbox_batches(inbox)[0]]
-
-
 def keys(seen: Seen, batch: InboxBatch = MAY, **options: object) -> list[str]:
     given = {"lacking": {"May": ("media", "cars/tasks")}, "in_flight": (), "now": 1010.0, **options}
-    return [request.run_key for request in plan_imports(InboxCursor({"May": seen}), [batch], **given)]
-
-
-def test_folders_and_manifests_are_batches(tmp_path: Path):
-    write_files(tmp_path, {"May/a.png": b"x", "June.csv": "path\n", "notes.txt": "no batch", ".hidden/a.png": b"x"})
-    assert names_of(tmp_path) == ["June", "May"]
-
-
-def test_an_inbox_that_does_not_exist_is_empty(tmp_path: Path):
-    assert inbox_batches(tmp_path / "none") == ([], [])
-
-
-def test_an_empty_folder_is_a_batch_only_when_it_says_that_it_is_ready(tmp_path: Path):
-    (tmp_path / "May").mkdir()
-    assert names_of(tmp_path) == []
-    write_files(tmp_path, {"May/_READY": ""})
-    assert names_of(tmp_path) == ["May"]
-
-
-def test_a_name_that_cannot_be_a_batch_is_reported(tmp_path: Path):
-    write_files(tmp_path, {"a|b/a.png": b"x"})
-    batches, (problem,) = inbox_batches(tmp_path)
-    assert batches == []
-    assert "'a|b' cannot be the name of a batch" in problem
-
-
-@pytest.mark.parametrize("change", ["added", "removed", "larger", "newer", "renamed"])
-def test_a_signature_changes_with_the_files(tmp_path: Path, change: str):
-    folder = write_files(tmp_path / "May", {"a.png": b"x", "b.png": b"y"})
-    before = inbox_batches(tmp_path)[0][0].signature
-    if change == "added":
-        write_files(folder, {"c.png": b"z"})
-    elif change == "removed":
-        (folder / "a.png").unlink()
-    elif change == "larger":
-        (folder / "a.png").write_bytes(b"xx")
-    elif change == "newer":
-        os.utime(folder / "a.png", (1, 1))
-    else:
-        (folder / "a.png").rename(folder / "c.png")
-    assert inbox_batches(tmp_path)[0][0].signature != before
-
-
-@pytest.mark.parametrize("entry", ["May", "June.csv"])
-def test_a_batch_has_the_same_signature_when_it_is_looked_at_alone(tmp_path: Path, entry: str):
-    write_files(tmp_path, {"May/a.png": b"x", "May/more/b.png": b"y", "June.csv": "path\n"})
-    signatures = {batch.name: batch.signature for batch in inbox_batches(tmp_path)[0]}
-    assert batch_signature(tmp_path / entry) == signatures[entry.removesuffix(".csv")] != ""
-
-
-def test_saying_that_it_is_ready_does_not_change_a_batch(tmp_path: Path):
-    folder = write_files(tmp_path / "May", {"a.png": b"x"})
-    before = inbox_batches(tmp_path)[0][0]
-    write_files(folder, {"_READY": ""})
-    after = inbox_batches(tmp_path)[0][0]
-    assert (after.signature, before.ready, after.ready) == (before.signature, False, True)
+    return [request.run_key for request in plan_imports(InboxCursor({"May": seen}), [batch], **given)[1]]
 
 
 def test_a_batch_is_imported_when_it_did_not_change_for_ten_seconds():
@@ -126,18 +62,66 @@ def test_only_what_is_finished_is_marked_as_done():
     assert (cursor.seen["May"].done, cursor.seen["June"].done) == (True, False)
 
 
-def test_not_too_many_at_once():
-    batches = [InboxBatch(f"b{n}", "s", ready=True) for n in range(30)]
-    cursor = observed(InboxCursor(), batches, now=0.0)
+def ready(*names: str) -> list[InboxBatch]:
+    return [InboxBatch(name, "s", ready=True) for name in names]
+
+
+def imports(
+    cursor: InboxCursor, batches: list[InboxBatch], *, now: float, in_flight: tuple[str, ...] = ()
+) -> tuple[InboxCursor, list[ImportRequest]]:
+    """A look at the inbox: these batches lack their media."""
     lacking = {batch.name: ("media",) for batch in batches}
-    assert len(plan_imports(cursor, batches, lacking=lacking, in_flight=[], now=1.0)) == 20
+    return plan_imports(observed(cursor, batches, now=now), batches, lacking=lacking, in_flight=in_flight, now=now)
 
 
-@given(st.dictionaries(st.text(), st.builds(Seen, st.text(), st.floats(0, 1e9), st.booleans())))
+def test_not_too_many_at_once():
+    batches = ready(*(f"b{number:02}" for number in range(30)))
+    cursor, first = imports(InboxCursor(), batches, now=0.0)
+    _, second = imports(cursor, batches, now=10.0)
+    assert [request.batch for request in first] == [f"b{number:02}" for number in range(20)]
+    assert [request.batch for request in second][:10] == [f"b{number:02}" for number in range(20, 30)]
+
+
+def test_imports_that_always_fail_do_not_hold_up_another():
+    """Twenty batches fail at once at every attempt; one that is handed in later has its turn at the next look."""
+    broken = ready(*(f"a{number:02}" for number in range(20)))
+    cursor, now = InboxCursor(), 0.0
+    for _ in range(400):
+        cursor, requests = imports(cursor, broken, now=now)
+        assert len(requests) == 20
+        now += 10
+    _, requests = imports(cursor, [*broken, *ready("late")], now=now)
+    assert requests[0].batch == "late"
+
+
+def test_a_request_that_is_repeated_is_counted_once():
+    cursor, first = imports(InboxCursor(), ready("May"), now=0.0)
+    again, second = imports(cursor, ready("May"), now=10.0)
+    assert (second, again) == (first, cursor)
+    assert cursor.seen["May"].asked == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 4000)), min_size=1, max_size=20))
+def test_every_batch_has_its_turn_whatever_fails(bursts: list[tuple[int, int]]):
+    """Batches come in bursts and every import fails at once: each is asked for within as many looks as it takes."""
+    cursor, now, names, asked = InboxCursor(), 0.0, [], set()
+    for size, pause in bursts:
+        names += [f"b{len(names) + number}" for number in range(size)]
+        for _ in range(-(-len(set(names) - asked) // 20)):
+            cursor, requests = imports(cursor, ready(*names), now=now)
+            asked |= {request.batch for request in requests}
+            now += 10
+        assert asked == set(names)
+        now += pause
+
+
+@given(
+    st.dictionaries(st.text(), st.builds(Seen, st.text(), st.floats(0, 1e9), st.booleans(), st.integers(0), st.text()))
+)
 def test_a_cursor_survives_being_kept_as_text(seen):
     assert InboxCursor.load(InboxCursor(seen).dump()) == InboxCursor(seen)
 
 
-@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"v": 0}', '{"v": 1}', '{"v": 1, "seen": 3}'])
+@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"v": 0}', '{"v": 2}', '{"v": 2, "seen": 3}'])
 def test_an_unreadable_cursor_is_an_empty_one(text: str | None):
     assert InboxCursor.load(text) == InboxCursor()

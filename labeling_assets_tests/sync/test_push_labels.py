@@ -15,6 +15,7 @@ from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.clients.label_studio_records import PUSH_FIELDS
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import DataError, InputError, TransientError
+from labeling_assets.identity import is_as_sent
 from labeling_assets.local_aperturedb.server import LocalServer
 from labeling_assets.sync.push_labels import push_labels
 from labeling_assets.sync.push_report import PushReport, PushRequest
@@ -280,7 +281,71 @@ def test_twins_are_removed_and_the_project_shows_the_version(published: World, g
     published.ls.create_prediction({"task": task["id"], "result": made["result"], "model_version": "m1", "score": 0.5})
     assert counts(push(published)) == (0, 0, 1, 1, 0)
     assert [given["id"] for given in shown(published)[0]["predictions"]] == [made["id"]]
-    assert published.ls.project(published.record.project_id).raw["model_version"] == "m1"
+    assert _version_shown(published) == "m1"
+
+    say(published, guids[0], box(), version="m2")
+    report = push(published, model_version="m2")
+    assert (report.created, report.shown_version, report.model_versions) == (1, "m1", ["m2"])
+    assert _version_shown(published) == "m1"
+    report = push(published, model_version="m2", show=True)
+    assert (report.created, report.unchanged, report.shown_version) == (0, 1, "")
+    assert _version_shown(published) == "m2"
+
+
+def _version_shown(world: World) -> str:
+    return str(world.ls.project(world.record.project_id).raw["model_version"])
+
+
+def change(world: World, score: float, **properties: Any) -> None:
+    """A model says something else."""
+    query = Query()
+    found = {"with_class": names.PREDICTION, "constraints": equal("LS_score", score)}
+    query.add("UpdateEntity", {**found, "properties": properties})
+    world.db.run(query)
+
+
+def test_a_prediction_that_is_refused_takes_none_along(published: World, guids: list[str]):
+    say(published, guids[0], box("a"), score=0.25)
+    say(published, guids[0], box("b", "dog"), score=0.75)
+    assert counts(push(published)) == (2, 0, 0, 0, 0)
+    change(published, 0.75, LS_data=json.dumps([box("b", "bus")]))
+    assert counts(push(published, plan=True)) == (0, 0, 0, 1, 1)
+    report = push(published)
+    assert (counts(report), len(shown(published)[0]["predictions"])) == ((0, 0, 0, 1, 1), 2)
+    assert "stay: they may be of what is refused" in report.rows[-1].message
+    change(published, 0.25, LS_data="no json")  # now none of the two can be sent
+    report = push(published, remove_stale=True)
+    assert (counts(report), report.stale) == ((0, 0, 0, 0, 2), 0)
+    assert len(shown(published)[0]["predictions"]) == 2
+
+
+def test_predictions_that_the_model_took_back(published: World, guids: list[str]):
+    say(published, guids[0], box(), score=0.25)
+    say(published, guids[1], box())
+    say(published, guids[2], box())
+    say(published, guids[2], box(), version="m10", score=0.25)
+    assert push(published).created == 4
+    published.annotate(shown(published)[2]["id"], box())
+    forget(published)
+    report = push(published, model_version="m1")
+    assert (counts(report), report.stale) == ((0, 0, 0, 1, 0), 2)
+    assert report.rows[0].message.startswith("ApertureDB has no 'm1' for it any more")
+    # Without a version, those that are in ApertureDB are sent; a batch of which nothing is stale is not searched.
+    assert push(published).stale == 2
+    report = push(published, remove_stale=True, plan=True)
+    assert (report.removed, report.stale) == (1, 1)
+    report = push(published, model_version="m1", remove_stale=True)
+    assert (counts(report), report.stale) == ((0, 0, 1, 1, 0), 1)  # one is on a task that somebody has worked on
+    assert [len(task["predictions"]) for task in shown(published)] == [1, 0, 2]
+
+    query = Query()
+    query.add("DeleteEntity", {"with_class": names.PREDICTION, "constraints": equal("LS_model_version", "m1")})
+    published.db.run(query)
+    report = push(published, model_version="m1", remove_stale=True, include_touched=True)
+    assert (report.media, report.removed, report.stale) == (0, 2, 0)
+    assert [len(task["predictions"]) for task in shown(published)] == [0, 0, 1]
+    with pytest.raises(InputError, match="no LS_prediction of 'm1'"):
+        push(published, model_version="m1", remove_stale=True)
 
 
 # Annotations
@@ -317,6 +382,8 @@ def test_annotations_of_another_project(make_world: Callable[..., World], losing
     first_answers_lost = losing(f"/api/tasks/{shown(target)[0]['id']}/annotations/")
     report = push(target, "annotations", from_project="cars", ls=first_answers_lost)
     assert (counts(report), report.verified, report.errors) == ((4, 0, 0, 0, 0), 4, [])
+    assert [is_as_sent(given) for given in every_annotation(target)] == [True] * 4
+    assert [is_as_sent(given) for given in every_annotation(source)] == [False] * 4
 
     def said(world: World) -> list[list[tuple[Any, ...]]]:
         keys = ("result", "completed_by", "lead_time", "was_cancelled", "ground_truth")
@@ -329,11 +396,46 @@ def test_annotations_of_another_project(make_world: Callable[..., World], losing
 
     changed = _by_id(shown(target)[0]["annotations"])[0]
     target.ls.update_annotation(changed["id"], {"result": [box("a", x=50)]})
+    assert [is_as_sent(given) for given in every_annotation(target)].count(False) == 1
     report = push(target, "annotations", from_project="cars")
     assert (counts(report), report.differing) == ((0, 0, 0, 3, 0), 1)
     assert "another by now" in report.rows[0].message
+    # A person's version that no sync has seen would be lost.
     report = push(target, "annotations", from_project="cars", include_touched=True)
-    assert (counts(report), said(target)) == ((0, 1, 0, 3, 0), said(source))
+    assert (counts(report), report.differing) == ((0, 0, 0, 3, 0), 1)
+    assert "sync the project first" in report.rows[0].message
+    target.collect()
+    report = push(target, "annotations", from_project="cars", include_touched=True)
+    assert (counts(report), report.verified, said(target)) == ((0, 1, 0, 3, 0), 1, said(source))
+    assert target.collect().updated == 1
+    (kept,) = target.stored(names.REVISION)
+    assert json.loads(kept["LS_data"])["result"] == [box("a", x=50)]
+
+    # Back to where they came from, they are there.
+    report = push(source, "annotations", from_project="dogs", include_touched=True)
+    assert counts(report) == (0, 0, 0, 4, 0)
+
+    # What a push that was killed could not note is noted by the next one.
+    query = Query()
+    query.add("DeleteEntity", {"with_class": names.SENT, "constraints": equal("LS_project", "dogs")})
+    target.db.run(query)
+    assert counts(push(target, "annotations", from_project="cars")) == (0, 0, 0, 4, 0)
+    assert len(target.stored(names.SENT)) == 4
+
+    # What a person deletes is not made again, whether a sync saw it or not.
+    gone = [_by_id(task["annotations"])[0]["id"] for task in shown(target)[:2]]
+    target.ls.delete_annotation(gone[0])
+    target.collect()
+    target.ls.delete_annotation(gone[1])
+    report = push(target, "annotations", from_project="cars", include_touched=True)
+    assert (counts(report), report.deleted) == ((0, 0, 0, 2, 0), 2)
+    assert "was deleted there; --include-deleted" in report.rows[0].message
+    assert counts(push(target, "annotations", from_project="cars", include_deleted=True)) == (2, 0, 0, 2, 0)
+
+
+def every_annotation(world: World) -> list[dict[str, Any]]:
+    """Of all tasks, as a sync reads them."""
+    return [given for task in world.tasks() for given in task["annotations"]]
 
 
 def _by_id(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -362,6 +464,51 @@ def test_annotations_of_the_project_itself_are_there(published: World):
     published.collect()
     assert counts(push(published, "annotations")) == (0, 0, 0, 1, 0)
     assert len(published.tasks()[0]["annotations"]) == 1
+
+
+def test_what_people_did_in_the_project_itself_is_never_undone(published: World):
+    edited, deleted, _ = published.task_ids()
+    first, second = published.annotate(edited, box()), published.annotate(deleted, box())
+    published.collect()
+    published.ls.update_annotation(first["id"], {"result": [box(x=55)]})
+    published.ls.delete_annotation(second["id"])
+    for touched in (False, True):
+        report = push(published, "annotations", include_touched=touched)
+        assert (counts(report), report.differing, report.deleted) == ((0, 0, 0, 0, 0), 1, 1)
+    assert [given["result"] for given in every_annotation(published)] == [[box(x=55)]]
+    # Who wants it back says so, and the next push knows it.
+    assert counts(push(published, "annotations", include_deleted=True)) == (1, 0, 0, 0, 0)
+    published.collect()
+    assert counts(push(published, "annotations")) == (0, 0, 0, 2, 0)
+
+
+class EditsMeanwhile(httpx.BaseTransport):
+    """A person saves the annotation right after the push has read the tasks."""
+
+    def __init__(self, edit: Callable[[], Any]) -> None:
+        self._real = httpx.HTTPTransport()
+        self._edit: Callable[[], Any] | None = edit
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self._real.handle_request(request)
+        if self._edit is not None and request.url.path == "/api/tasks":
+            response.read()
+            edit, self._edit = self._edit, None
+            edit()
+        return response
+
+
+def test_an_edit_while_the_push_runs_is_not_replaced(published: World, guids: list[str], label_studio_key: str):
+    draw(published, guids[0], "car")
+    push(published, "annotations", "regions")
+    (made,) = every_annotation(published)
+    draw(published, guids[0], "dog")
+    edit = EditsMeanwhile(lambda: published.ls.update_annotation(made["id"], {"result": [box(x=55)]}))
+    with LabelStudio(published.ls.url, label_studio_key, transport=edit) as ls:
+        report = push(published, "annotations", "regions", include_touched=True, ls=ls)
+    assert (counts(report), report.differing, report.errors_found) == ((0, 0, 0, 0, 0), 1, 0)
+    assert "while this push ran" in report.rows[0].message
+    assert [given["result"] for given in every_annotation(published)] == [[box(x=55)]]
 
 
 def test_annotations_as_predictions_in_a_fresh_project(make_world: Callable[..., World]):
@@ -399,6 +546,8 @@ def test_boxes_and_polygons_of_a_model(published: World, guids: list[str]):
     draw(published, guids[0], "car", LS_score=0.75)
     draw(published, guids[0], "road", polygon=True, LS_score=0.5)
     draw(published, guids[0], "tree")
+    # Corrected in ApertureData's own storage, which gives a model's box an LS_annotation, and no LS_id.
+    draw(published, guids[0], "dog", LS_annotation="17")
     draw(published, guids[1], "Dog")
     published.annotate(shown(published)[2]["id"], box())
     published.collect()  # its box is no box of a model

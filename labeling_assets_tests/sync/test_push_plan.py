@@ -5,8 +5,20 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling_assets.sync.push_plan import TaskPlan, content, missing_predictions, plan_predictions
-from labeling_assets.sync.push_sources import Wanted, number_of, with_ids
+from labeling_assets.identity import is_as_sent
+from labeling_assets.sync.labeling_project import ProjectRecord
+from labeling_assets.sync.push_plan import (
+    Authors,
+    Rules,
+    TaskPlan,
+    content,
+    import_id_of,
+    missing_predictions,
+    plan_annotations,
+    plan_predictions,
+)
+from labeling_assets.sync.push_sources import Wanted, with_ids
+from labeling_assets.sync.stored_annotations import annotation_guid
 
 
 def wanted(text: str, version: str = "m1") -> Wanted:
@@ -84,6 +96,117 @@ def test_items_without_an_id_get_the_same_one_each_time():
     assert first[0]["id"] != with_ids(result, "other")[0]["id"]
 
 
-def test_the_number_of_a_key_is_one_that_a_browser_can_read():
-    numbers = {number_of(str(key)) for key in range(1000)}
-    assert (len(numbers), max(numbers) < 2**52, min(numbers) >= 0) == (1000, True, True)
+# Predictions of which some cannot be sent
+
+
+def test_what_is_refused_may_be_one_of_those_that_are_there():
+    found = plan_predictions(task("a", "b"), [wanted("a")], include_touched=False, refused={"m1": 1})
+    assert (found.remove, found.replace, found.create, found.kept) == ([], [], [], 1)
+    found = plan_predictions(task("a", "b", "c"), [wanted("d")], include_touched=False, refused={"m1": 1, "m0": 5})
+    assert ([number for number, _ in found.replace], found.remove, found.kept) == ([1], [2], 1)
+    found = plan_predictions(task("a"), [wanted("d")], include_touched=False, refused={"m1": 1})
+    assert (found.replace, found.create, found.remove, found.kept) == ([], [wanted("d")], [], 1)
+
+
+def test_a_region_with_the_same_id_tells_which_one_is_replaced():
+    def of(region: str, value: str) -> list[dict[str, Any]]:
+        return [{"id": region, "value": value}]
+
+    there = task()
+    there["predictions"] = [
+        {"id": 1, "result": of("r1", "old"), "model_version": "m1", "score": 0.5},
+        {"id": 2, "result": of("r2", "old"), "model_version": "m1", "score": 0.5},
+    ]
+    new = Wanted("k", "g", of("r2", "new"), "m1", 0.5)
+    found = plan_predictions(there, [new], include_touched=False, refused={"m1": 1})
+    assert (found.replace, found.remove, found.create, found.kept) == ([(2, new)], [], [], 1)
+
+
+# Annotations
+
+RECORD = ProjectRecord("here|cars", "cars", "here", 5, "2026-01-01T00:00:00.000000Z", "", "http://ls.example.org")
+ME, EVE = 1, 2
+AUTHORS = Authors({"eve@example.org": EVE}, ME)
+
+
+def annotation(number: int, text: str, *, author: int = ME, **values: Any) -> dict[str, Any]:
+    times = {"created_at": f"2026-02-01T00:00:00.00000{number}Z"}
+    return {"id": number, "result": [{"value": text}], "completed_by": author, **times, **values}
+
+
+def sent(number: int, one: Wanted, **values: Any) -> dict[str, Any]:
+    """It, as a push made it."""
+    return annotation(number, one.result[0]["value"], import_id=import_id_of(one)) | values
+
+
+def labelled(text: str, key: str = "k", **values: Any) -> Wanted:
+    return Wanted(key, "g", [{"value": text}], **values)
+
+
+def annotations_plan(given: list[dict[str, Any]], *some: Wanted, **rules: Any) -> TaskPlan:
+    return plan_annotations(RECORD, task(annotations=given), some, Rules(AUTHORS, **rules))
+
+
+def test_the_source_itself_is_never_replaced():
+    given = annotation(1, "edited")
+    one = labelled("old", annotation_guid(RECORD, given), home=("here", 5))
+    found = annotations_plan([given], one, include_touched=True)
+    ((left, reason),) = found.differing
+    assert (left, found.writes, found.edited) == (one, False, [])
+    assert "sync first" in reason
+
+
+def test_what_the_project_itself_had_is_not_made_again():
+    assert annotations_plan([], labelled("a", home=("here", 5)), include_touched=True).deleted == [
+        labelled("a", home=("here", 5))
+    ]
+    assert annotations_plan([], labelled("a", home=("here", 6))).create == [labelled("a", home=("here", 6))]
+    assert annotations_plan([], labelled("a", home=("there", 5))).create == [labelled("a", home=("there", 5))]
+
+
+def test_what_was_sent_and_is_gone_is_not_made_again():
+    for rules in ({"sent": {(7, "k")}}, {"lost": {(7, "k")}}):
+        assert annotations_plan([], labelled("a"), **rules).deleted == [labelled("a")]
+        assert annotations_plan([], labelled("a"), include_deleted=True, **rules).create == [labelled("a")]
+    assert annotations_plan([], labelled("a"), sent={(8, "k")}).create == [labelled("a")]
+
+
+def test_what_nobody_edited_may_be_replaced_and_what_a_person_edited_is_looked_at():
+    old, new = labelled("a"), labelled("b")
+    found = annotations_plan([sent(1, old)], new, include_touched=True)
+    assert (found.replace, found.edited, found.unrecorded) == ([(1, new)], [], [new])
+    edited = sent(1, old, result=[{"value": "c"}])
+    found = annotations_plan([edited], new, include_touched=True, sent={(7, "k")})
+    assert (found.replace, found.edited, found.unrecorded) == ([], [(edited, new)], [])
+    assert [one for one, _ in annotations_plan([edited], new).differing] == [new]
+
+
+def test_the_same_by_the_same_author_is_the_same():
+    one = labelled("a", author="eve@example.org")
+    assert annotations_plan([annotation(1, "a", author=EVE)], one).unchanged == [one]
+    found = annotations_plan([annotation(1, "a", author=ME)], one, include_touched=True)
+    assert (found.create, found.unchanged) == ([one], [])
+    stranger = labelled("a", author="gone@example.org")
+    assert annotations_plan([annotation(1, "a", author=ME)], stranger).unchanged == [stranger]
+    two = labelled("a", "k2", author="eve@example.org")
+    found = annotations_plan([annotation(1, "a", author=EVE)], one, two, include_touched=True)
+    assert (found.unchanged, found.create) == ([one], [two])
+
+
+def test_an_old_copy_does_not_replace_what_it_was_made_of():
+    original = annotation(1, "newer")
+    guid = annotation_guid(RECORD, original)
+    copy = labelled("older", "copy", import_id=import_id_of(labelled("older", guid)), is_copy=True)
+    ((_, reason),) = annotations_plan([original], copy, include_touched=True).differing
+    assert "newer" in reason
+    corrected = labelled("corrected", "copy", import_id=copy.import_id)
+    found = annotations_plan([original], corrected, include_touched=True)
+    assert (found.edited, found.create) == ([(original, corrected)], [])
+    # The original is somebody's work: another annotation waits.
+    assert annotations_plan([original], corrected, labelled("x", "other")).touched == [labelled("x", "other")]
+
+
+def test_what_was_sent_is_known_until_it_is_edited():
+    one = labelled("a", ground_truth=True)
+    assert is_as_sent(sent(1, one, ground_truth=True))
+    assert not is_as_sent(sent(1, one, ground_truth=False))

@@ -1,11 +1,19 @@
 """Annotations that ApertureDB holds against those that Label Studio shows."""
 
+from dataclasses import replace
 from typing import Any
 
 from labeling_assets.mapping.annotation import content_hash
 from labeling_assets.mapping.payload import payload
 from labeling_assets.sync.labeling_project import ProjectRecord
-from labeling_assets.sync.stored_annotations import StoredAnnotation, TaskChange, annotation_guid, task_change
+from labeling_assets.sync.stored_annotations import (
+    StoredAnnotation,
+    TaskChange,
+    annotation_guid,
+    doubtful_hash,
+    known_hash,
+    task_change,
+)
 from labeling_assets_tests.sync.world import box
 
 RECORD = ProjectRecord("i|cars", "cars", "i", 1, "2026-05-01T12:00:00.000000Z", "h", "http://ls/projects/1")
@@ -37,6 +45,23 @@ def test_other_content_is_an_update():
     (before,) = stored(annotation()).values()
     now = annotation(label="dog")
     assert change([now], stored(annotation())).updated == ((now, before),)
+
+
+def test_only_a_full_comparison_finds_what_is_stale():
+    (before,) = stored(annotation()).values()
+    stale = {before.guid: replace(before, stale=True)}
+    assert change([annotation()], stale) == TaskChange((), (), (), 1)
+    found = task_change(RECORD, [annotation()], stale, task_id=7, full=True)
+    assert found == TaskChange((), (), (), 0, ((annotation(), stale[before.guid]),))
+    assert found.current == (annotation(),)
+
+
+def test_a_doubtful_hash_is_no_hash_and_still_known():
+    (before,) = stored(annotation()).values()
+    doubtful = doubtful_hash(doubtful_hash(before.content_hash))
+    assert (len(doubtful), known_hash(doubtful)) == (65, before.content_hash)
+    there = {before.guid: replace(before, content_hash=doubtful)}
+    assert len(change([annotation()], there).updated) == 1
 
 
 def test_what_is_no_longer_there_is_removed():

@@ -8,10 +8,13 @@ import pytest
 from labeling_assets import names
 from labeling_assets.clients.label_studio import LabelStudio, TaskPage
 from labeling_assets.clients.label_studio_query import in_batch
+from labeling_assets.clients.query import Query
 from labeling_assets.errors import LabelingAssetsError, RefusedError, TransientError
 from labeling_assets.stack.label_studio import LabelStudioServer
-from labeling_assets.sync.sync_project import sync_project
-from labeling_assets_tests.sync.world import World, box, picture
+from labeling_assets.sync.labeling_project import ProjectRecord
+from labeling_assets.sync.report import CollectReport
+from labeling_assets.sync.sync_project import batches_of, sync_project
+from labeling_assets_tests.sync.world import Stock, World, box, picture
 
 
 class Failing(LabelStudio):
@@ -64,8 +67,10 @@ def test_with_nothing_to_do_it_makes_two_requests_and_writes_nothing(labelled: W
 
 def test_a_batch_that_fails_does_not_hold_up_the_others(labelled: World, failing: Failing):
     failing.errors = {"b1": RefusedError("no"), "b2": TransientError("later")}
+    done: list[CollectReport] = []
     with pytest.raises(TransientError, match=r"2 batches were not synced(.|\n)*b1: no\n.*b2: later"):
-        synced(labelled, failing)
+        sync_project(labelled.db, failing, labelled.project, done=done.append)
+    assert [report.batch for report in done] == ["b3"]
     assert [row["LS_batch"] for row in labelled.annotations()] == ["b3"]
 
 
@@ -88,3 +93,20 @@ def test_named_batches_do_not_hold_up_each_other(labelled: World, failing: Faili
     with pytest.raises(RefusedError, match="1 batches were not synced"):
         synced(labelled, failing, "b1", "b2")
     assert len(labelled.stored(names.ANNOTATION)) == 1
+
+
+def test_the_batches_of_a_project_are_those_with_tasks_on_this_server(stock: Stock):
+    query = Query()
+    for batch, instance, slug, state in (
+        ("b2", "i1", "cars", "open"),
+        ("b1", "i1", "cars", "done"),
+        ("b2", "i1", "cars", "done"),
+        ("b3", "i1", "cars", "withdrawn"),
+        ("b4", "i2", "cars", "open"),
+        ("b5", "i1", "dogs", "open"),
+    ):
+        properties = {"LS_batch": batch, "LS_instance": instance, "LS_project": slug, "LS_state": state}
+        query.add("AddEntity", {"class": names.TASK, "properties": properties})
+    stock.db.run(query)
+    record = ProjectRecord("i1|cars", "cars", "i1", 1, "", "", "")
+    assert batches_of(stock.db, record) == ["b1", "b2"]

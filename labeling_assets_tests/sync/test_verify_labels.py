@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from labeling_assets import names
+from labeling_assets.clients.aperturedb import Reply
+from labeling_assets.clients.query import Query
 from labeling_assets.local_aperturedb.server import LocalServer
 from labeling_assets.mapping.annotation import MappedAnnotation
 from labeling_assets.mapping.label_config import LabelConfig
@@ -56,6 +58,27 @@ def test_a_label_of_a_control_that_takes_any_is_known(on_picture: Desk):
     on_picture.create(MappedAnnotation((replace(CHOICE, vocabulary={"any": ("animal/dog",)}),)))
     config = CONFIG.replace("</View>", '<Choices name="any" toName="medium" value="$options"/></View>')
     assert (offenders(on_picture), offenders(on_picture, config)) == ({"animal/dog": 1}, {})
+
+
+class CountedDatabase(WatchedDatabase):
+    queries = 0
+
+    def run(self, query: Query) -> Reply:
+        self.queries += 1
+        return super().run(query)
+
+
+@pytest.mark.parametrize("dialect", ["legacy", "expression"])
+def test_labels_that_only_an_open_control_gave_cost_one_query(on_picture: Desk, aperturedb: LocalServer, dialect: str):
+    """A hundred of them, and one that a control with labels of its own gave, too."""
+    paths = tuple(f"animal/{number}" for number in range(100))
+    choice = region("r1", "taxonomy", *paths, vocabulary={"any": paths})
+    wrong = region("r2", "box", "animal/7")
+    on_picture.create(MappedAnnotation((choice, wrong)))
+    config = CONFIG.replace("</View>", '<Taxonomy name="any" toName="medium" value="$options"/></View>')
+    with CountedDatabase(aperturedb.key, dialect=dialect) as on_picture.stock.db:
+        assert offenders(on_picture, config) == {"animal/7": 1}
+        assert on_picture.stock.db.queries <= 3
 
 
 @pytest.mark.parametrize(

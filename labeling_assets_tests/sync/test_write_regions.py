@@ -239,7 +239,7 @@ def test_a_refused_form_can_be_written_without(on_video: Desk):
     with pytest.raises(RefusedError):
         on_video.create(MappedAnnotation((beyond, TRACK)))
     assert on_video.counts() == {}
-    on_video.create(MappedAnnotation((beyond, TRACK)), Detail(forms=False, reason="frame 99 of 3"))
+    on_video.create(MappedAnnotation((beyond, TRACK)), Detail(clips=False, reason="frame 99 of 3"))
     found = on_video.find("FindEntity", "LS_id", "LS_reason", with_class=names.REGION)
     assert [(row["LS_id"], row["LS_reason"]) for row in found] == [
         ("v1", "refused by ApertureDB: frame 99 of 3"),
@@ -256,7 +256,7 @@ def test_without_what_is_derived_there_are_the_regions_themselves(on_picture: De
 
 
 def test_without_extras_there_are_no_keyframes_and_no_masks(on_picture: Desk):
-    on_picture.create(ON_PICTURE, Detail(forms=False, extras=False, reason="no"))
+    on_picture.create(ON_PICTURE, Detail(boxes=False, polygons=False, extras=False, reason="no"))
     assert on_picture.of_regions() == {
         names.REGION: 4,
         names.ANNOTATION_REGION: 4,

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,22 +70,35 @@ def _config(path: Path | None) -> "LabelConfig | None":
 def _contents(path: Path, config: "LabelConfig | None") -> "Contents":
     from labeling_assets.mapping.documents import contents_of
 
-    contents = contents_of(_document(path), config)
+    document, repeated = _document(path)
+    contents = contents_of(document, config)
     if not contents.recognized:
         raise click.BadParameter(
             f"{path} is JSON, but nothing of Label Studio's: {'; '.join(contents.problems[:3])}. "
             "Give an export, a list of tasks, a task, an annotation, or a list of results.",
             param_hint="FILE",
         )
+    for key, count in repeated.most_common():
+        times = f"{count} time{'s' if count != 1 else ''}"
+        contents.problems.append(f"the key {key!r} stands twice in one object, of which the last counts ({times})")
     return contents
 
 
-def _document(path: Path) -> object:
+def _document(path: Path) -> tuple[object, "Counter[str]"]:
+    """What the file holds, and the keys that stand in an object more than once."""
+    repeated: Counter[str] = Counter()
+
+    def fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            repeated.update(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        return found
+
     data = path.read_bytes()
     if not data.strip():
         raise click.BadParameter(f"{path} is empty.", param_hint="FILE")
     try:
-        return json.loads(data)
+        return json.loads(data, object_pairs_hook=fields), repeated
     except RecursionError as error:
         raise click.BadParameter(f"{path} is nested too deeply to be read.", param_hint="FILE") from error
     except ValueError as error:  # also a number of more than 4300 digits, and bytes that are no UTF-8

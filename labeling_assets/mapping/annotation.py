@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from labeling_assets.mapping.item import Item, read_item
 from labeling_assets.mapping.medium import Medium
@@ -11,6 +12,9 @@ from labeling_assets.mapping.merge import merge
 from labeling_assets.mapping.region import Region, Relation
 from labeling_assets.mapping.relation import is_relation, read_relation
 from labeling_assets.mapping.value import is_list
+
+# To be raised when the same JSON becomes other regions than before: a full sync then writes all regions again.
+MAPPING_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def map_annotation(
         for position, given in enumerate(result)
         if not is_relation(given)
     ]
-    problems = [*_item_problems(items)]
+    problems = [*_item_problems(items), *_mixed_ids(result, path)]
     regions: list[Region] = []
     for region_id, group in _by_region(items).items():
         region, contradictions = merge(region_id, group)
@@ -82,6 +86,16 @@ def _item_problems(items: Sequence[Item]) -> Iterator[str]:
         if item.picture_problem and item.picture_problem not in seen:
             seen.add(item.picture_problem)
             yield f"{item.picture_problem} @ {item.path}"
+
+
+def _mixed_ids(result: Sequence[object], path: str) -> Iterator[str]:
+    """Ids are texts in Label Studio: 1 and "1" are the same to us, and what they are to the editor nobody knows."""
+    ids = [item.get("id") if isinstance(item, Mapping) else None for item in result]
+    numbers = {given: position for position, given in enumerate(ids) if type(given) is int and abs(given) < 2**63}
+    texts = {given for given in ids if isinstance(given, str)} if numbers else set()
+    for number, position in numbers.items():
+        if str(number) in texts:
+            yield f'the ids {number} and "{number}" were taken for one region @ {path}[{position}].id'
 
 
 def _by_region(items: Sequence[Item]) -> dict[str, list[Item]]:

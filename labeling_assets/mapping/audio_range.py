@@ -11,6 +11,8 @@ from labeling_assets.mapping.value import Value, finite_number
 
 # ApertureDB counts microseconds.
 _NOISE_S: Final = 1e-6
+# 115 days.
+_LONGEST_S: Final = 1e7
 
 
 def read(value: Value, context: Context) -> Part:
@@ -37,6 +39,8 @@ def _placed(part: Part, given: TimeRange, medium: Medium, duration_s: float | No
     """With the clip, if the medium is a video and the range is inside it; else with the reason."""
     if given.start_s < 0:
         return replace(part, reason="begins before the medium")
+    if duration_s is None and given.end_s > _LONGEST_S:
+        return replace(part, reason=f"ends after {_LONGEST_S:g} s: no medium is so long")
     if duration_s is not None and given.end_s > duration_s + _NOISE_S:
         return replace(part, reason=f"ends after the medium, which has {duration_s:g} s")
     if medium.media_type == "video":

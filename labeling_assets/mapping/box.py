@@ -131,4 +131,5 @@ KIND = Kind(
     tags=("Rectangle", "RectangleLabels"),
     becomes="BoundingBox; a rotated one a Polygon of its corners, with a derived BoundingBox around it",
     properties=("LS_x", "LS_y", "LS_width", "LS_height", "LS_rotation"),
+    keys=frozenset({"x", "y", "width", "height"}),
 )

@@ -21,6 +21,8 @@ _OF_AN_ITEM: Final = frozenset({"value", "from_id", "from_name", "to_name"})
 _MIN_WITHOUT_CONFIG: Final = (
     "JSON-MIN does not say what single choices and texts are: without the label configuration they count as task data"
 )
+_MIN_UNKNOWN: Final = "columns of JSON-MIN that are no results of the label configuration count as task data"
+_MOST_COLUMNS: Final = 20
 # What an API wraps a list in.
 _WRAPPERS: Final = ("tasks", "results", "annotation", "task")
 
@@ -50,11 +52,13 @@ class Contents:
     """Everything a document holds.
 
     `problems` are elements that are nothing of Label Studio's, by place; `notes` are about all of it, each once.
+    `columns` are those of JSON-MIN that are no results.
     """
 
     found: list[Found] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)
+    columns: dict[str, None] = field(default_factory=dict)
     tasks: int = 0
     drafts: int = 0
     recognized: bool = False
@@ -70,6 +74,11 @@ def contents_of(document: object, config: LabelConfig | None = None) -> Contents
     contents = Contents()
     _read(document, "$", contents, config)
     contents.recognized = contents.recognized or document == []
+    if contents.columns:
+        names = [repr(name) for name in contents.columns]
+        more = f" and {len(names) - _MOST_COLUMNS} more" if len(names) > _MOST_COLUMNS else ""
+        why = _MIN_UNKNOWN if config else _MIN_WITHOUT_CONFIG
+        contents.notes[f"{why}: {', '.join(names[:_MOST_COLUMNS])}{more}"] = None
     return contents
 
 
@@ -96,8 +105,8 @@ def _read_one(one: object, at: str, into: Contents, config: LabelConfig | None) 
     elif _is_task(one):
         _read_task(one, at, into)
     elif is_min_row(one):
-        result = results_of_row(one, config)
-        into.notes |= {} if config else {_MIN_WITHOUT_CONFIG: None}
+        result, columns = results_of_row(one, config)
+        into.columns |= dict.fromkeys(columns)
         into.found.append(Found(at, "json_min", one, result, one.get("id"), one))
     else:
         return _unwrapped(one, at, into)
@@ -131,7 +140,11 @@ def _has_result(given: object) -> bool:
 def _is_task(given: object) -> bool:
     if not isinstance(given, Mapping):
         return False
-    return isinstance(given.get("data"), Mapping) or any(isinstance(given.get(name), list | dict) for name in _HOLDERS)
+    if isinstance(given.get("data"), Mapping) or isinstance(given.get("completions"), list | dict):
+        return True
+    # Others call theirs annotations too.
+    held = (given.get(name) for name in _HOLDERS)
+    return any(_has_result(item) for items in held for item in (items if is_list(items) else [items]))
 
 
 def _annotation(given: Mapping[str, object], at: str) -> Found:

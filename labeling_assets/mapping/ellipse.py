@@ -139,4 +139,5 @@ KIND = Kind(
     tags=("Ellipse", "EllipseLabels"),
     becomes="LS_region with the exact numbers; a derived Polygon of 64 points on it, a derived BoundingBox",
     properties=tuple(_NAMES.values()),
+    keys=frozenset({"x", "y", "radiusX", "radiusY"}),
 )

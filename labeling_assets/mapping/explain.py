@@ -1,37 +1,22 @@
 """What the annotations of a document become in ApertureDB, what stays raw only, and why."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from labeling_assets.mapping import time_series_range
 from labeling_assets.mapping.annotation import MappedAnnotation, map_annotation
 from labeling_assets.mapping.documents import Found
 from labeling_assets.mapping.kind import Role
 from labeling_assets.mapping.kinds import KINDS, kind_of
-from labeling_assets.mapping.label_config import LabelConfig
+from labeling_assets.mapping.label_config import USUAL_MEDIA_TYPE, LabelConfig, ObjectTag
 from labeling_assets.mapping.medium import Medium
 from labeling_assets.mapping.region import PixelBox, PixelPolygon, Region
-from labeling_assets.mapping.round_trip import lossless_differences, native_differences
+from labeling_assets.mapping.round_trip import Checked, check_regions, lossless_differences
 from labeling_assets.mapping.validate import validate_results
-from labeling_assets.mapping.value import is_list
-from labeling_assets.mapping.way_back import is_written
+from labeling_assets.mapping.value import finite_number, is_list
 
-# Tags that show media, lower case -> media type.
-_MEDIA_TYPES: Final = {
-    "image": "image",
-    "video": "video",
-    "audio": "audio",
-    "audioplus": "audio",
-    "text": "text",
-    "paragraphs": "text",
-    "chat": "text",
-    "hypertext": "html",
-    "pdf": "pdf",
-    "timeseries": "time_series",
-    "table": "csv",
-    "list": "json",
-}
 # What stands in a value only if its medium is of this type; the first that matches counts.
 _SIGNS: Final[tuple[tuple[str, frozenset[str]], ...]] = (
     ("video", frozenset({"sequence", "ranges", "framesCount"})),
@@ -40,8 +25,20 @@ _SIGNS: Final[tuple[tuple[str, frozenset[str]], ...]] = (
     ("audio", frozenset({"channel"})),
     ("time_series", frozenset({"instant"})),
     ("image", frozenset({"x", "points", "vertices", "rle", "imageDataURL"})),
-    ("text", frozenset({"start"})),
 )
+# Media of which ranges are marked, which say where they start and end.
+_WITH_RANGES: Final = frozenset({"audio", "video", "text", "html", "time_series"})
+_OF_TIME: Final = frozenset({"audio", "video", "time_series"})
+# File ending -> media type.
+_ENDINGS: Final = {
+    **dict.fromkeys(("mp3", "wav", "ogg", "oga", "flac", "m4a", "aac", "opus", "weba"), "audio"),
+    **dict.fromkeys(("mp4", "webm", "mov", "avi", "mkv", "m4v", "ogv"), "video"),
+    **dict.fromkeys(("jpg", "jpeg", "png", "gif", "bmp", "tif", "tiff", "webp", "svg"), "image"),
+    **dict.fromkeys(("csv", "tsv"), "time_series"),
+    **dict.fromkeys(("txt", "md"), "text"),
+    **dict.fromkeys(("html", "htm"), "html"),
+    "pdf": "pdf",
+}
 # Already among what the mapping itself finds.
 _SAID_BY_THE_MAPPING: Final = frozenset({"malformed", "picture", "relation"})
 NO_TYPE: Final = "(no type)"
@@ -52,7 +49,8 @@ WHY_NO_REGIONS: Final = "skipped by its annotator: its JSON is kept, and no regi
 class Explained:
     """One annotation. `findings` are about the label configuration.
 
-    `differences` are those on the way back, and `written` regions have one without the annotation's JSON.
+    `media_type` names several if its items are about several media. `differences` are those on the way back; of `whole`
+    regions all that their items say about a place was compared, both ways.
     """
 
     found: Found
@@ -61,12 +59,13 @@ class Explained:
     problems: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
-    written: int = 0
+    whole: int = 0
 
     @property
     def is_skipped(self) -> bool:
         """A skipped annotation has no regions in ApertureDB."""
-        return bool(self.found.annotation.get("was_cancelled"))
+        given = self.found.annotation.get("was_cancelled")
+        return given.lower() in ("true", "1") if isinstance(given, str) else bool(given)
 
     @property
     def regions(self) -> tuple[Region, ...]:
@@ -82,12 +81,12 @@ class Explained:
 
 @dataclass(slots=True)
 class Totals:
-    """Counts of many annotations: by class, kind, type and reason."""
+    """Counts of many annotations: by class, kind, type and reason. Skipped ones have no regions."""
 
     sources: Counter[str] = field(default_factory=Counter)
     skipped: int = 0
     regions: int = 0
-    written: int = 0
+    whole: int = 0
     objects: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     raw: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -102,13 +101,13 @@ class Totals:
         """Count one annotation."""
         self.sources[one.found.source] += 1
         self.skipped += one.is_skipped
-        self.regions += len(one.mapped.regions)
-        self.written += one.written
+        self.regions += len(one.regions)
+        self.whole += 0 if one.is_skipped else one.whole
         self.objects.update(one.objects())
-        self.kinds.update(region.kind for region in one.mapped.regions)
-        self.raw.update((name, why) for name, why in raw_items(one.mapped.regions))
-        self.not_native.update((region.kind, why) for region in one.mapped.regions if (why := _why_not_native(region)))
-        self.unknown_kinds.update(unknown_kinds(one.mapped.regions))
+        self.kinds.update(region.kind for region in one.regions)
+        self.raw.update((name, why) for name, why in raw_items(one.regions))
+        self.not_native.update((region.kind, why) for region in one.regions if (why := _why_not_native(region)))
+        self.unknown_kinds.update(unknown_kinds(one.regions))
         self.problems += len(one.problems)
         self.findings.update(text.rpartition(" @ ")[0] or text for text in one.findings)
         self.differences += len(one.differences)
@@ -117,23 +116,26 @@ class Totals:
 
 def explain(found: Found, config: LabelConfig | None = None, *, round_trip: bool = False) -> Explained:
     """What one annotation becomes; never raises, whatever it holds."""
-    medium = Medium(media_type(found, config))
+    medium = medium_of(found, config)
+    shown = ", ".join(dict.fromkeys(it.media_type for it in medium.others.values())) or medium.media_type
     place = found.result_place
     try:
         mapped = map_annotation(found.result, medium, path=place)  # type: ignore[arg-type]  # whatever it is
         findings = tuple(_findings(found.result, config, medium, place)) if config else ()
-        differences = tuple(_differences(found, mapped, medium)) if round_trip else ()
-        written = sum(map(is_written, mapped.regions)) if round_trip else 0
+        checked = _checked(found, mapped, medium) if round_trip else Checked((), 0)
     except RecursionError:
         problem = f"nested too deeply @ {found.place}"
-        return Explained(found, medium.media_type, MappedAnnotation(), (problem,), (), (problem,) if round_trip else ())
-    return Explained(found, medium.media_type, mapped, mapped.problems, findings, differences, written)
+        return Explained(found, shown, MappedAnnotation(), (problem,), (), (problem,) if round_trip else ())
+    return Explained(found, shown, mapped, mapped.problems, findings, checked.differences, checked.whole)
 
 
-def _differences(found: Found, mapped: MappedAnnotation, medium: Medium) -> Iterator[str]:
-    yield from lossless_differences(found.annotation, found.place)
-    if is_list(found.result):
-        yield from native_differences(found.result, mapped, medium, found.result_place)
+def _checked(found: Found, mapped: MappedAnnotation, medium: Medium) -> Checked:
+    """With the differences on the way through the JSON."""
+    lossless = tuple(lossless_differences(found.annotation, found.place))
+    if not is_list(found.result):
+        return Checked(lossless, 0)
+    checked = check_regions(found.result, mapped, medium, found.result_place)
+    return Checked(lossless + checked.differences, checked.whole)
 
 
 def _findings(result: object, config: LabelConfig, medium: Medium, place: str) -> Iterator[str]:
@@ -143,23 +145,76 @@ def _findings(result: object, config: LabelConfig, medium: Medium, place: str) -
 
 
 def media_type(found: Found, config: LabelConfig | None = None) -> str:
-    """What the annotation is about: as its first item's object tag says, else as the values of its items look."""
-    items = [item for item in found.result if isinstance(item, Mapping)] if is_list(found.result) else []
-    named = {name for item in items for name in str(item.get("to_name")).split(",")}
-    for tag in config.objects if config else ():
-        if (tag.name in named or not named) and tag.tag.lower() in _MEDIA_TYPES:
-            return _MEDIA_TYPES[tag.tag.lower()]
+    """What the annotation is about: as its first object tag says, else as its items and its task's data look."""
+    shown = _shown(found, config)
+    return _shown_type(shown[0]) if shown else _guessed(found)
+
+
+def medium_of(found: Found, config: LabelConfig | None = None) -> Medium:
+    """What the file says about the medium, or, where the items name several object tags, about each of their media."""
+    tags = _shown(found, config)
+    media = {tag.name: Medium(_shown_type(tag), text=_text(tag, found.data)) for tag in tags}
+    if not media:
+        return Medium(_guessed(found))
+    first = media[tags[0].name]
+    return replace(first, others=media) if len(media) > 1 else first
+
+
+def _shown(found: Found, config: LabelConfig | None) -> list[ObjectTag]:
+    """The object tags that items name; if there are no items, all of them."""
+    named = {name for item in _items(found) for name in str(item.get("to_name")).split(",")}
+    known = [tag for tag in config.objects if tag.tag.lower() in USUAL_MEDIA_TYPE] if config else []
+    return [tag for tag in known if tag.name in named or not named]
+
+
+def _shown_type(tag: ObjectTag) -> str:
+    return USUAL_MEDIA_TYPE[tag.tag.lower()]
+
+
+def _text(tag: ObjectTag, data: Mapping[str, object]) -> str | None:
+    """The characters of a text that stands in the task itself."""
+    is_text = tag.tag.lower() == "text" and tag.value_type == "text" and tag.variables
+    given = data.get(tag.variables[0]) if is_text else None
+    return given if isinstance(given, str) else None
+
+
+def _items(found: Found) -> list[Mapping[str, object]]:
+    return [item for item in found.result if isinstance(item, Mapping)] if is_list(found.result) else []
+
+
+def _guessed(found: Found) -> str:
+    items = _items(found)
     values = [value for item in items if isinstance(value := item.get("value"), Mapping)]
-    if any("original_length" in item for item in items) and not any("sequence" in value for value in values):
+    keys = {key for value in values for key, given in value.items() if given is not None}
+    if any("original_length" in item for item in items) and "sequence" not in keys:
         return "audio"
-    keys = {key for value in values for key in value}
-    return next((kind for kind, signs in _SIGNS if signs & keys), _by_data(found.data))
+    if any(kind_of(str(item.get("type"))) is time_series_range.KIND for item in items):
+        return "time_series"
+    by_keys = next((kind for kind, signs in _SIGNS if signs & keys), None)
+    if by_keys is None and "start" in keys:
+        return _with_ranges(values, found.data)
+    return by_keys or _by_data(found.data)
+
+
+def _with_ranges(values: Sequence[Mapping[str, object]], data: Mapping[str, object]) -> str:
+    """What ranges are about that say where they start and end: in a text they quote it, and have no fractions."""
+    if any("start" in value and isinstance(value.get("text"), str) for value in values):
+        return "text"
+    by_data = _by_data(data)
+    numbers = [finite_number(value.get(name)) for value in values for name in ("start", "end")]
+    if any(number is not None and number != int(number) for number in numbers):
+        return by_data if by_data in _OF_TIME else "audio"
+    return by_data if by_data in _WITH_RANGES else "unknown"
 
 
 def _by_data(data: Mapping[str, object]) -> str:
-    """By the names of a task's variables, which mostly say it."""
+    """By the endings of files, if they say one thing, else by the names of a task's variables, which mostly say it."""
+    files = (str(value).split("?")[0].split("#")[0] for value in data.values() if isinstance(value, str))
+    endings = {_ENDINGS[ending] for name in files if (ending := name.rpartition(".")[2].lower()) in _ENDINGS}
+    if len(endings) == 1:
+        return endings.pop()
     names = " ".join(str(name).lower() for name in data)
-    return next((kind for tag, kind in _MEDIA_TYPES.items() if tag in names), "unknown")
+    return next((kind for tag, kind in USUAL_MEDIA_TYPE.items() if tag in names), "unknown")
 
 
 def classes_of(region: Region) -> Iterator[str]:

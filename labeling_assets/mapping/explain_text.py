@@ -6,6 +6,7 @@ from typing import Final
 
 from labeling_assets.mapping.documents import Contents, Found
 from labeling_assets.mapping.explain import NO_TYPE, WHY_NO_REGIONS, Explained, Totals, classes_of, general, raw_items
+from labeling_assets.mapping.labels import NOT_SAID
 from labeling_assets.mapping.objects import objects_of
 from labeling_assets.mapping.payload import shown
 from labeling_assets.mapping.picture import SIZE_NOT_KNOWN
@@ -84,13 +85,15 @@ def totals_lines(totals: Totals, contents: Contents, *, round_trip: bool) -> Ite
     yield from _reasons("no native form, kept as LS_region", totals.not_native)
     if any(why == SIZE_NOT_KNOWN for _, why in totals.not_native):
         yield "  (the file does not hold the size of these pictures; a sync takes it from the media)"
-    yield f"unknown kinds: {_counts(totals.unknown_kinds) or 'none'}"
+    if any(why == NOT_SAID for _, why in totals.raw):
+        yield "  (the label configuration says it: --config)"
+    yield f"unknown kinds: {_counts(totals.unknown_kinds, most=2 * _LINES) or 'none'}"
     yield from (
         f"configuration: {text} ({_plural(count, 'time')})" for text, count in totals.findings.most_common(4 * _LINES)
     )
     yield from (f"not read: {text}" for text in _cut(contents.problems))
     yield from contents.notes
-    yield f"problems: {totals.problems}"
+    yield f"problems: {totals.problems + len(contents.problems)}"
     if round_trip:
         yield _verdict(totals)
 
@@ -105,8 +108,8 @@ def _verdict(totals: Totals) -> str:
     if totals.different:
         return f"way back: {_plural(totals.differences, 'difference')} in {_plural(totals.different, 'annotation')}"
     return (
-        f"way back: the same; {totals.written} of {totals.regions} regions also without the annotation's JSON, the "
-        "others through it"
+        f"way back: the same, through the annotation's JSON; also the geometry of {totals.whole} of "
+        f"{_plural(totals.regions, 'region')}, checked both ways"
     )
 
 
@@ -114,8 +117,9 @@ def _plural(count: int, word: str) -> str:
     return f"{count} {word}" + ("s" if count != 1 else "")
 
 
-def _counts(counts: Counter[str]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in counts.most_common())
+def _counts(counts: Counter[str], most: int | None = None) -> str:
+    shown_ = [f"{count} {name}" for name, count in counts.most_common(most)]
+    return ", ".join(shown_ + ([f"and {len(counts) - len(shown_)} more"] if len(counts) > len(shown_) else []))
 
 
 def printable(text: str, encoding: str) -> str:
@@ -167,7 +171,7 @@ def totals_object(totals: Totals, contents: Contents, *, round_trip: bool) -> di
         "notes": list(contents.notes),
     }
     back = {"same": not totals.different, "differences": totals.differences, "different": totals.different}
-    return {**given, "round_trip": {**back, "written": totals.written}} if round_trip else given
+    return {**given, "round_trip": {**back, "whole": totals.whole}} if round_trip else given
 
 
 def _listed(counts: Counter[tuple[str, str]], name: str) -> list[dict[str, object]]:

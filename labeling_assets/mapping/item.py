@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from labeling_assets.mapping.kind import Context, Part, Role
-from labeling_assets.mapping.kinds import kind_of
+from labeling_assets.mapping.kinds import kind_of_value
 from labeling_assets.mapping.medium import Medium
 from labeling_assets.mapping.picture import Placement, placement, shown_properties
 from labeling_assets.mapping.value import Value
@@ -42,17 +42,23 @@ def read_item(given: object, medium: Medium, *, position: int, path: str) -> Ite
         return Item(position, path, None, "", "", "", Role.UNKNOWN_FORM, part, problems=(problem,))
     envelope = Value(given, "", path)
     result_type = envelope.text("type")
-    kind = kind_of(result_type)
-    role = kind.role
-    place = placement(given, medium) if role is Role.FORM and kind.on_picture else Placement(None)
-    value, part = _read_value(given.get("value"), f"{path}.value", Context(place.picture, medium, given), result_type)
-    part, role = _judged(part, part.role or role, value, place)
+    value = _value(given, result_type, f"{path}.value")
+    kind = kind_of_value(result_type, value.fields)
+    region_id, from_name, to_name = envelope.identifier("id"), envelope.text("from_name"), envelope.text("to_name")
+    shown = medium.shown_by(to_name)
+    own = shown or Medium(medium.media_type)
+    on_picture = shown is not None and kind.role is Role.FORM and kind.on_picture
+    place = placement(given, own) if on_picture else Placement(None)
+    part = Part("raw") if value.problems else kind.read(value, Context(place.picture, own, given))
+    part, role = _judged(part, part.role or kind.role, value, place)
+    if shown is None:
+        part = _of_another(part, to_name)
     return Item(
         position=position,
         path=path,
-        region_id=envelope.identifier("id"),
-        from_name=envelope.text("from_name"),
-        to_name=envelope.text("to_name"),
+        region_id=region_id,
+        from_name=from_name,
+        to_name=to_name,
         type=result_type,
         role=role,
         part=part,
@@ -66,11 +72,20 @@ def read_item(given: object, medium: Medium, *, position: int, path: str) -> Ite
     )
 
 
-def _read_value(fields: object, path: str, context: Context, result_type: str) -> tuple[Value, Part]:
+def _value(given: Mapping[str, object], result_type: str, path: str) -> Value:
+    fields = given.get("value")
     if isinstance(fields, Mapping):
-        value = Value(fields, result_type, path)
-        return value, kind_of(result_type).read(value, context)
-    return Value({}, result_type, path, [f"expected an object @ {path}"]), Part("raw")
+        return Value(fields, result_type, path)
+    return Value({}, result_type, path, [f"expected an object @ {path}"])
+
+
+def _of_another(part: Part, to_name: str) -> Part:
+    """Without what would be a place in this medium: the part is about another object of the task."""
+    places = part.native, part.derived_box, part.derived_polygon, part.spans
+    if not any(places) and (part.kind == "raw" or not part.properties or part.attached is not None):
+        return part
+    reason = f"about another object, {to_name!r}"
+    return replace(part, native=None, derived_box=None, derived_polygon=(), spans=(), reason=reason)
 
 
 def _judged(part: Part, role: Role, value: Value, place: Placement) -> tuple[Part, Role]:

@@ -39,4 +39,5 @@ KIND = Kind(
     tags=("KeyPoint", "KeyPointLabels"),
     becomes="LS_region with the exact numbers and the pixel of the stored bytes; no box, as a point has no area",
     properties=("LS_x", "LS_y", "LS_width", "LS_x_px", "LS_y_px"),
+    keys=frozenset({"x", "y"}),
 )

@@ -86,7 +86,8 @@ class Kind:
 
     `tags` are the control tags of Label Studio that give such items, `becomes` says what they are in ApertureDB, and
     `properties` names the typed properties they add (docs/kinds.md is made from these). `on_picture` says that the form
-    has its pixels on a picture; where there is none, the region says why.
+    has its pixels on a picture; where there is none, the region says why. `keys` are those of a value that has the
+    form: one is always there, or it is another form's value.
     """
 
     role: Role
@@ -97,3 +98,4 @@ class Kind:
     becomes: str = ""
     properties: tuple[str, ...] = ()
     on_picture: bool = True
+    keys: frozenset[str] = frozenset()

@@ -1,8 +1,10 @@
 """A project's labeling configuration: which controls there are, what they label, with which labels."""
 
 import difflib
+import functools
+import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,18 +12,22 @@ from labeling_assets.errors import ConfigurationError
 from labeling_assets.mapping.config_xml import Node, fingerprint, parse_xml, variable
 from labeling_assets.mapping.region import Region
 
-# Media type -> tags that show it, lower case; the first is the usual one.
-_TAGS_FOR: Final = {
+# Tag, lower case -> types of the media it shows, the usual one first; of several tags for a type, the usual first.
+_MEDIA_TYPES: Final = {
     "image": ("image",),
     "video": ("video",),
-    "audio": ("audio", "audioplus"),
-    "text": ("text", "paragraphs", "hypertext", "chat"),
-    "html": ("hypertext",),
-    "pdf": ("pdf", "hypertext"),
-    "time_series": ("timeseries",),
-    "csv": ("timeseries", "table"),
-    "json": ("paragraphs", "timeseries", "table", "list", "chat"),
+    "audio": ("audio",),
+    "audioplus": ("audio",),
+    "text": ("text",),
+    "pdf": ("pdf",),
+    "paragraphs": ("text", "json"),
+    "hypertext": ("html", "text", "pdf"),
+    "timeseries": ("time_series", "csv", "json"),
+    "table": ("csv", "json"),
+    "list": ("json",),
+    "chat": ("text", "json"),
 }
+USUAL_MEDIA_TYPE: Final = {tag: types[0] for tag, types in _MEDIA_TYPES.items()}
 # What a tag takes if `valueType` does not say it; everything else takes an address.
 _VALUE_TYPES: Final = {
     "text": "text",
@@ -32,6 +38,7 @@ _VALUE_TYPES: Final = {
     "chat": "json",
 }
 # Tags that are what they label, so that they need no toName.
+_USUAL_FPS: Final = 24.0
 _SELF_LABELED: Final = frozenset({"chat", "reactcode"})
 
 
@@ -52,7 +59,7 @@ class Label:
         return self.name, self.value, "/".join(self.path)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Control:
     """A tag that annotators label with. `dynamic`: its labels come with each task, so any label is accepted.
 
@@ -66,6 +73,11 @@ class Control:
     has_vocabulary: bool
     dynamic: bool
 
+    @functools.cached_property
+    def spellings(self) -> frozenset[str]:
+        """Every way an annotation may name one of the labels."""
+        return frozenset(name for label in self.labels for name in label.spellings)
+
     def made(self, from_name: str) -> bool:
         """Whether results with this `from_name` are the control's: a Repeater's `x_{{idx}}` makes x_0, x_1, ..."""
         pattern = ".+".join(re.escape(part) for part in re.split(r"\{\{.*?\}\}", self.name))
@@ -74,12 +86,16 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class ObjectTag:
-    """A tag that shows something. `variables` are keys of a task's data; `value_type` is url, text or json."""
+    """A tag that shows something. `variables` are keys of a task's data; `value_type` is url, text or json.
+
+    `frame_rate` is what a tag of a video says of its frames per second, empty if nothing.
+    """
 
     name: str
     tag: str
     variables: tuple[str, ...]
     value_type: str
+    frame_rate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,34 +167,59 @@ class LabelConfig:
         labels for the same object count.
         """
         return tuple(
-            UnknownLabel(label, from_name, nearest_name(label, known))
+            unknown
             for from_name, used in region.vocabulary.items()
-            if (known := self._known(from_name, region.to_name)) is not None
-            for label in used
-            if label not in known
+            for unknown in self.not_among(used, from_name, region.to_name)
         )
+
+    def not_among(self, labels: Iterable[str], from_name: str, to_name: str) -> Iterator[UnknownLabel]:
+        """Those of the labels that the control does not have.
+
+        Of a control that gives no labels (a track takes them from another), those that no other for the object has.
+        """
+        known = self._known(from_name, to_name)
+        for label in labels if known is not None else ():
+            if known is not None and not any(label in names for names in known):
+                names = known[0] if len(known) == 1 else frozenset().union(*known)
+                yield UnknownLabel(label, from_name, nearest_name(label, names))
 
     def object_for_media_type(self, media_type: str) -> ObjectTag | None:
         """The tag that shows media of this type: image, video, audio, text, html, pdf, time_series, csv, json."""
-        for tag in _TAGS_FOR.get(media_type, ()):
+        for tag in (name for name, types in _MEDIA_TYPES.items() if media_type in types):
             for shown in self.objects:
                 if shown.tag.lower() == tag and shown.variables:
                     return shown
         return None
 
-    def _known(self, from_name: str, to_name: str) -> frozenset[str] | None:
-        """Every spelling of the labels that may come from a control; None if any may."""
+    def frame_rates(self, data: Mapping[str, object]) -> dict[str, float]:
+        """Name of each tag that shows a video -> the frames per second that its player counts.
+
+        Args:
+            data: That of the task, since `frameRate="$fps"` takes the rate from there.
+        """
+        videos = (shown for shown in self.objects if shown.tag.lower() == "video")
+        return {shown.name: _frames_per_second(shown.frame_rate, data) for shown in videos}
+
+    def _known(self, from_name: str, to_name: str) -> list[frozenset[str]] | None:
+        """Every spelling of the labels that may come from a control, by giver; None if any may."""
         control = self.control(from_name)
         targets = set(to_name.split(","))
-        givers = [control] if control else [it for it in self.controls if targets & set(it.to_names)]
+        own = control is not None and control.has_vocabulary
+        givers = [control] if control and own else [it for it in self.controls if targets & set(it.to_names)]
         givers = [it for it in givers if it.has_vocabulary]
         if not givers or any(it.dynamic for it in givers):
             return None
-        return frozenset(name for it in givers for label in it.labels for name in label.spellings)
+        return [it.spellings for it in givers]
 
 
 def nearest_name(label: str, known: Iterable[str]) -> str | None:
     """The name most like `label`, without regard to case, which is what people get wrong first; None if none is."""
+    return _nearest(label, frozenset(known))
+
+
+@functools.lru_cache(maxsize=10_000)
+def _nearest(label: str, known: frozenset[str]) -> str | None:
+    """An export has the same wrong label many times, and each look takes milliseconds where there are many names."""
     folded = {name.casefold(): name for name in sorted(known)}
     matches = difflib.get_close_matches(label.casefold(), folded, n=1)
     return folded[matches[0]] if matches else None
@@ -194,6 +235,22 @@ def _is_object(node: Node) -> bool:
     shows = any(attributes.get(name) for name in ("value", "valueList", "valuelist", "data"))
     to_name = attributes.get("toName")
     return bool(attributes.get("name")) and shows and to_name in (None, attributes["name"])
+
+
+def _frames_per_second(text: str, data: Mapping[str, object]) -> float:
+    """As Label Studio 1.23.2 reads the attribute: what is no number counts as 24, below 1 it is seconds per frame."""
+    given: object = text.strip()
+    if text.strip().startswith("$"):
+        given = data
+        for key in text.strip()[1:].split("."):
+            given = given.get(key) if isinstance(given, Mapping) else None
+    try:
+        rate = float(given) if isinstance(given, str | int | float) else 0.0
+    except ValueError:
+        rate = 0.0
+    if not math.isfinite(rate) or rate <= 0:
+        return _USUAL_FPS
+    return 1 / rate if rate < 1 else rate
 
 
 def _control(node: Node) -> Control:
@@ -231,6 +288,8 @@ def _object(node: Node) -> ObjectTag:
         value_type=attributes.get("valueType")
         or attributes.get("valuetype")
         or _VALUE_TYPES.get(node.tag.lower(), "url"),
+        # The editor has no regard to the case of attributes.
+        frame_rate=next((value for name, value in attributes.items() if name.lower() == "framerate"), ""),
     )
 
 

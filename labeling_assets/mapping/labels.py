@@ -21,8 +21,9 @@ from labeling_assets.mapping.kind import Context, Kind, Part, Role
 from labeling_assets.mapping.picture import placement, shown_properties
 from labeling_assets.mapping.range_ends import whole_number
 from labeling_assets.mapping.region import Region
-from labeling_assets.mapping.value import Value
+from labeling_assets.mapping.value import Value, finite_number
 
+NOT_SAID: Final = "nothing says what the numbers of the range count"
 _BOX: Final = frozenset({"x", "y", "width", "height"})
 _OF_NODES: Final = frozenset({"startOffset", "endOffset", "globalOffsets"})
 # What the numbers of a range count in media of these types.
@@ -37,7 +38,7 @@ _BY_MEDIUM: Final[Mapping[str, Kind]] = {
 
 
 def _read(value: Value, context: Context) -> Part:
-    fields = value.fields
+    fields = {name: it for name, it in value.fields.items() if it is not None}  # null is as good as nothing
     if "sequence" in fields:
         return video_track.KIND.read(value, context)
     if "ranges" in fields:
@@ -46,17 +47,17 @@ def _read(value: Value, context: Context) -> Part:
         kind = _range(fields, context)
         if kind is not None:
             return kind.read(value, context)
-        return Part("raw", value.texts("labels"), reason="nothing says what the numbers of the range count")
+        return Part("raw", value.labels(), reason=NOT_SAID)
     if fields.keys() >= _BOX:
         return _box(value, context)
-    return Part("raw", value.texts("labels"), reason="labels of a form that is not there")
+    return Part("raw", value.labels(), reason="labels of a form that is not there")
 
 
 def _range(fields: Mapping[str, object], context: Context) -> Kind | None:
     """What the range is one of: keys that only one kind has first, then the medium."""
     if not _OF_NODES.isdisjoint(fields):
         return html_span.KIND if whole_number(fields["start"]) is None else paragraph_span.KIND
-    if "channel" in fields or "original_length" in context.item:
+    if "channel" in fields or finite_number(context.item.get("original_length")) is not None:
         return audio_range.KIND
     if "instant" in fields:
         return time_series_range.KIND

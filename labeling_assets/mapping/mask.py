@@ -148,6 +148,7 @@ RUN_LENGTHS = Kind(
     tags=("Brush", "BrushLabels", "MagicWand"),
     becomes=_BECOMES,
     properties=_PROPERTIES,
+    keys=frozenset({"rle"}),
 )
 BITMASK = Kind(
     Role.FORM,
@@ -156,4 +157,5 @@ BITMASK = Kind(
     tags=("Bitmask", "BitmaskLabels"),
     becomes=_BECOMES,
     properties=_PROPERTIES,
+    keys=frozenset({"imageDataURL"}),
 )

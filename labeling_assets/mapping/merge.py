@@ -6,6 +6,7 @@ from typing import TypeVar
 from labeling_assets.mapping.item import Item
 from labeling_assets.mapping.json_text import joined, json_text
 from labeling_assets.mapping.kind import Role
+from labeling_assets.mapping.kinds import kind_of
 from labeling_assets.mapping.region import PropertyValue, Region
 
 T = TypeVar("T")
@@ -13,7 +14,7 @@ T = TypeVar("T")
 
 def merge(region_id: str, items: Sequence[Item]) -> tuple[Region, list[str]]:
     """The region of these items (at least one), and what contradicts itself in them."""
-    main = max(items, key=lambda item: item.role)  # the first of several
+    main = items[0] if len(items) == 1 else max(items, key=_rank)  # the first of several
     attached, problems = _attached([item for item in items if item is not main])
     region = Region(
         region_id=region_id,
@@ -44,6 +45,12 @@ def merge(region_id: str, items: Sequence[Item]) -> tuple[Region, list[str]]:
     return region, problems + _second_forms(main, items)
 
 
+def _rank(item: Item) -> tuple[int, int, bool]:
+    """By its role; where that is the same, what is always a form before labels that repeat one, then what has one."""
+    kind = kind_of(item.type)
+    return item.role, kind.role, item.role is Role.ATTACHED and not item.part.properties.keys() <= set(kind.properties)
+
+
 def _labels(main: Item, items: Sequence[Item]) -> tuple[str, ...]:
     labels = [label for item in items for label in item.part.labels]
     if main.role is Role.ATTACHED:
@@ -66,7 +73,10 @@ def _attached(items: Sequence[Item]) -> tuple[dict[str, PropertyValue], list[str
         if values.setdefault(item.from_name, item.part.attached) != item.part.attached:
             problems.append(f"a second value of {item.from_name!r} for one region @ {item.path}")
             continue
-        properties = {**item.part.properties, **properties}
+        about = kind_of(item.type).properties  # a form that it repeats is the region's
+        properties |= {
+            name: it for name, it in item.part.properties.items() if name in about and name not in properties
+        }
         if item.part.choices:
             properties.setdefault("LS_choice", item.part.choices[0])
     if values:
@@ -75,12 +85,12 @@ def _attached(items: Sequence[Item]) -> tuple[dict[str, PropertyValue], list[str
 
 
 def _vocabulary(items: Sequence[Item]) -> dict[str, tuple[str, ...]]:
-    used: dict[str, tuple[str, ...]] = {}
+    used: dict[str, dict[str, None]] = {}
     for item in items:
-        names = (*used.get(item.from_name, ()), *item.part.labels, *item.part.choices)
+        names = (*item.part.labels, *item.part.choices)
         if names:
-            used[item.from_name] = tuple(dict.fromkeys(names))
-    return used
+            used.setdefault(item.from_name, {}).update(dict.fromkeys(names))
+    return {from_name: tuple(names) for from_name, names in used.items()}
 
 
 def _second_forms(main: Item, items: Sequence[Item]) -> list[str]:

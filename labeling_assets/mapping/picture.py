@@ -109,8 +109,11 @@ def placement(item: Mapping[str, object], medium: Medium) -> Placement:
     """
     if medium.media_type != "image":
         return Placement(None, f"no picture: the medium is of type {medium.media_type}")
-    if _page(item):
-        return Placement(None, f"belongs to picture {_page(item) + 1} of a task with several")
+    page = page_of(item)
+    if page is None:
+        return Placement(None, "its item_index is no whole number: nothing says which picture it belongs to")
+    if page:
+        return Placement(None, f"belongs to picture {page + 1} of a task with several")
     shown = _size(item.get("original_width"), item.get("original_height"))
     own = _size(medium.width, medium.height)
     orientation = medium.orientation if medium.orientation in _SHOWN_TO_STORED else 1
@@ -155,6 +158,10 @@ def _size(width: object, height: object) -> tuple[float, float] | None:
     return pair[0], pair[1]
 
 
-def _page(item: Mapping[str, object]) -> int:
-    page = finite_number(item.get("item_index"))
-    return int(page) if page is not None and page > 0 else 0
+def page_of(item: Mapping[str, object]) -> int | None:
+    """Which picture of a task with several the item belongs to, from 0, as also without a number; None if malformed."""
+    given = item.get("item_index")
+    if given is None:
+        return 0
+    page = finite_number(given)
+    return int(page) if page is not None and 0 <= page < 2**53 and page == int(page) else None

@@ -53,4 +53,5 @@ KIND = Kind(
     tags=("Polygon", "PolygonLabels"),
     becomes="Polygon with a derived BoundingBox; an open line only the BoundingBox",
     properties=("LS_points", "LS_closed"),
+    keys=frozenset({"points"}),
 )

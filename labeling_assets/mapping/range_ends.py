@@ -7,6 +7,9 @@ from labeling_assets.mapping.value import Value, finite_number
 
 # The largest number up to which a browser counts exactly.
 LARGEST: Final = 2**53
+# Two years at 30 frames per second.
+MOST_FRAMES: Final = 2**31
+TOO_MANY_FRAMES: Final = f"a frame beyond {MOST_FRAMES}: no video has so many"
 ZERO_LENGTH: Final = "zero length"
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from labeling_assets.mapping.annotation import MappedAnnotation, map_annotation
@@ -10,9 +10,10 @@ from labeling_assets.mapping.json_text import json_text, storable
 from labeling_assets.mapping.medium import Medium
 from labeling_assets.mapping.objects import region_object
 from labeling_assets.mapping.payload import annotation_of, differences, no_numbers, payload, shown
+from labeling_assets.mapping.picture import page_of
 from labeling_assets.mapping.region import Region
 from labeling_assets.mapping.value import finite_number, is_list
-from labeling_assets.mapping.way_back import Written, items_of
+from labeling_assets.mapping.way_back import Written, is_whole, written_items
 
 # Percent, seconds, degrees, frames: what a coordinate may move on the way.
 TOLERANCE: Final = 1e-6
@@ -36,33 +37,64 @@ def lossless_differences(annotation: Mapping[str, object], place: str) -> Iterat
         yield from no_numbers(annotation, place)
 
 
-def native_differences(result: Sequence[object], mapped: MappedAnnotation, medium: Medium, place: str) -> Iterator[str]:
-    """Where items made from the regions differ from those at `place`, or would become other regions.
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """`differences` on the way through the regions alone; `whole` of them have everything their items say.
 
-    Regions of which only the JSON is a way back (`is_written`) are not compared.
+    Not whole is what only the JSON gives back: unknown kinds, items that contradict each other, keys of no meaning.
     """
+
+    differences: tuple[str, ...]
+    whole: int
+
+
+def check_regions(result: Sequence[object], mapped: MappedAnnotation, medium: Medium, place: str) -> Checked:
+    """Where items made from the regions differ from those at `place`, or would become other regions."""
+    differences: list[str] = []
+    whole = 0
     for region in mapped.regions:
-        items = list(items_of(region))
-        if len(items) == max(len(region.parts), 1):
+        items = list(written_items(region))
+        if is_whole(region, items) and not any(page_of(_fields(result[at])) is None for at in region.positions):
             for written in items:
-                yield from _item_differences(result[written.position], written, f"{place}[{written.position}].value")
-            yield from _read_again(region, [it.item for it in items], medium, f"{place}[{region.positions[0]}]")
+                at = f"{place}[{written.position}].value"
+                differences += _item_differences(_value(result[written.position]), written, at)
+            again = map_annotation([it.item for it in items], _same_picture(region, medium))
+            differences += _region_differences(region, again.regions, f"{place}[{region.positions[0]}]")
+            whole += not again.problems and all(_has_every_key(_value(result[it.position]), it) for it in items)
+    return Checked(tuple(differences), whole)
 
 
-def _item_differences(given: object, written: Written, place: str) -> Iterator[str]:
-    """Of keys that both have. Labels, and the form that was repeated, are compared with the region."""
-    before = given.get("value") if isinstance(given, Mapping) else None
-    after = written.item["value"]
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        for name in written.own - _ENCODED:
-            if name in before:
-                yield from _near(before[name], after[name], f"{place}.{name}")
+def _fields(given: object) -> Mapping[str, object]:
+    return given if isinstance(given, Mapping) else {}
 
 
-def _read_again(region: Region, items: list[dict[str, object]], medium: Medium, place: str) -> Iterator[str]:
-    if "LS_shown_width" not in region.properties:  # nobody knew how the picture was shown: its own size is no help
-        medium = replace(medium, width=None, height=None)
-    again = map_annotation(items, medium).regions
+def _value(item: object) -> Mapping[str, object]:
+    return _fields(_fields(item).get("value"))
+
+
+def _has_every_key(before: Mapping[str, object], written: Written) -> bool:
+    """Lists without a label are no labels."""
+    after = _value(written.item)
+    return all(name in after or given is None or given == [] for name, given in before.items())
+
+
+def _item_differences(before: Mapping[str, object], written: Written, place: str) -> Iterator[str]:
+    """Of keys that both have, null being none. Labels, and the form that was repeated, are compared with the region."""
+    after = _value(written.item)
+    for name in sorted(written.own - _ENCODED):
+        if before.get(name) is not None:
+            yield from _near(before[name], after[name], f"{place}.{name}")
+
+
+def _same_picture(region: Region, medium: Medium) -> Medium:
+    """Where nobody knew how the picture was shown, its own size is no help."""
+    if "LS_shown_width" in region.properties:
+        return medium
+    others = {name: replace(other, width=None, height=None) for name, other in medium.others.items()}
+    return replace(medium, width=None, height=None, others=others)
+
+
+def _region_differences(region: Region, again: Sequence[Region], place: str) -> Iterator[str]:
     if len(again) != 1:
         yield f"becomes {len(again)} regions on the way back @ {place}"
         return

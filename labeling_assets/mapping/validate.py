@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from labeling_assets.mapping.item import Item, read_item
+from labeling_assets.mapping.kinds import types_of_tag
 from labeling_assets.mapping.label_config import Control, LabelConfig, nearest_name
 from labeling_assets.mapping.medium import Medium
 from labeling_assets.mapping.relation import is_relation, read_relation
@@ -22,8 +23,8 @@ Code = Literal[
     "picture",
 ]
 
-# What a control's results may be called besides its own tag: a region without a label keeps the name of its form.
-_MASKS: Final = frozenset({"magicwand", "brush", "brushlabels"})
+# Where a track in a video has the labels that another control gave it.
+_TRACK_LABELS: Final = "labels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ def _about_item(
         return
     value = given.get("value")
     fields = value if isinstance(value, Mapping) else {}
-    for message in out_of_range(item.type, fields, medium, tolerance_percent):
+    shown = medium.shown_by(item.to_name) or Medium(medium.media_type)
+    for message in out_of_range(item.type, fields, shown, tolerance_percent):
         yield Finding("out_of_range", "error", position, f"{path}.value", item.from_name, message)
     yield from _about_control(item, fields, config)
 
@@ -98,23 +100,16 @@ def _about_control(item: Item, fields: Mapping[object, object], config: LabelCon
         # The magic wand's regions name a tool that stands in no configuration, and the editor shows them.
         yield replace(found, severity="warning") if item.type == "magicwand" else found
         return
-    if item.type not in result_types(control.tag):
-        yield error("wrong_kind", "type", f"<{control.tag}> {control.name!r} does not give {item.type!r}")
+    if item.type not in types_of_tag(control.tag):
+        yield error("wrong_kind", "type", f"<{control.tag}> {item.from_name!r} does not give {item.type!r}")
         return
     if not _is_target(item.to_name, control):
         targets = " or ".join(repr(name) for name in control.to_names)
-        yield error("wrong_to_name", "to_name", f"{control.name!r} is for {targets}, not {item.to_name!r}")
-    for message in _unknown_labels(item, fields, control):
-        yield error("unknown_label", f"value.{item.type}", message)
-
-
-def result_types(tag: str) -> frozenset[str]:
-    """What `type` the results of a control with this tag may have: `rectanglelabels` and `rectangle` for one."""
-    own = tag.lower()
-    if own in _MASKS:
-        return _MASKS
-    bare = own.removesuffix("labels")
-    return frozenset({own, bare} if bare else {own})
+        yield error("wrong_to_name", "to_name", f"{item.from_name!r} is for {targets}, not {item.to_name!r}")
+    is_track = item.part.kind == "video_track" and item.type != _TRACK_LABELS
+    for key in (item.type,) if control.has_vocabulary else (_TRACK_LABELS,) if is_track else ():
+        for unknown in config.not_among(dict.fromkeys(_named(fields.get(key))), item.from_name, item.to_name):
+            yield error("unknown_label", f"value.{key}", str(unknown))
 
 
 def _is_target(to_name: str, control: Control) -> bool:
@@ -126,16 +121,6 @@ def _is_target(to_name: str, control: Control) -> bool:
         any(part == name or (repeated and part.startswith(name)) for name, repeated in known.items())
         for part in to_name.split(",")
     )
-
-
-def _unknown_labels(item: Item, fields: Mapping[object, object], control: Control) -> Iterator[str]:
-    if not control.has_vocabulary or control.dynamic:
-        return
-    known = {spelling for label in control.labels for spelling in label.spellings}
-    for label in dict.fromkeys(_named(fields.get(item.type))):
-        if label not in known:
-            nearest = nearest_name(label, known)
-            yield f"{control.name!r} has no label {label!r}" + (f"; did you mean {nearest!r}?" if nearest else "")
 
 
 def _named(given: object) -> Iterator[str]:

@@ -106,10 +106,9 @@ def _series(value: Fields, medium: Medium, slack: float) -> Iterator[str]:
 
 
 def _end(medium: Medium) -> float | None:
-    text, duration_s = getattr(medium, "text", None), getattr(medium, "duration_s", None)
-    if medium.media_type == "text" and isinstance(text, str):
-        return len(text.encode("utf-16-le", "surrogatepass")) / 2
-    return finite_number(duration_s) if medium.media_type in ("audio", "video") else None
+    if medium.media_type == "text" and medium.text is not None:
+        return len(medium.text.encode("utf-16-le", "surrogatepass")) / 2
+    return finite_number(medium.duration_s) if medium.media_type in ("audio", "video") else None
 
 
 def _order(value: Fields, what: str = "") -> Iterator[str]:
@@ -124,7 +123,7 @@ def _rating(value: Fields, medium: Medium, slack: float) -> Iterator[str]:
 
 def _frame_count(value: Fields, medium: Medium) -> int | None:
     """Of the medium, or, where that is not known, as the result says."""
-    known = finite_number(getattr(medium, "frame_count", None)) or finite_number(value.get("framesCount"))
+    known = finite_number(medium.frame_count) or finite_number(value.get("framesCount"))
     return math.floor(known) if known else None
 
 

@@ -157,9 +157,10 @@ class Value:
         return pair[0], pair[1]
 
     def labels(self) -> tuple[str, ...]:
-        """The labels of a region: they stand under the type's own name, and are missing if it has none."""
-        return self.texts(self.type) if self.type.endswith("labels") and self.type in self.fields else ()
+        """The labels of a region: they stand under the type's own name, and are missing or null if it has none."""
+        given = self.fields.get(self.type) if self.type.endswith("labels") else None
+        return self.texts(self.type) if given is not None else ()
 
     def says_where(self) -> bool:
         """Whether the value is about a part of the medium: Label Studio repeats a region's form in what is attached."""
-        return not _PLACES.isdisjoint(self.fields)
+        return any(name in _PLACES and given is not None for name, given in self.fields.items())

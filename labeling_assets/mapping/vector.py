@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterator, Mapping
 
-from labeling_assets.mapping.json_text import json_text
 from labeling_assets.mapping.kind import Context, Kind, Part, Role
+from labeling_assets.mapping.range_ends import as_json
 from labeling_assets.mapping.region import PropertyValue, Region
 from labeling_assets.mapping.value import LARGEST_PERCENT, Point, Value, finite_number, is_list
 
@@ -16,7 +16,7 @@ def _read(value: Value, context: Context) -> Part:
     given = value.fields.get("vertices")
     hull = tuple(_hull(value, given))
     properties: dict[str, PropertyValue] = {
-        "LS_vertices": _as_json(value, given),
+        "LS_vertices": as_json(value, "vertices", given),
         "LS_closed": value.flag("closed", default=False),
         "LS_vertex_count": len(given) if is_list(given) else 0,
     }
@@ -51,14 +51,6 @@ def _point(value: Value, given: object, name: str) -> Point:
     return pair[0], pair[1]
 
 
-def _as_json(value: Value, given: object) -> str:
-    try:
-        return json_text(given)
-    except (TypeError, ValueError, RecursionError):
-        value.expected("what JSON can hold", "vertices")
-        return "[]"
-
-
 def _outline(properties: Mapping[str, PropertyValue]) -> tuple[Point, ...] | None:
     """The vertices, without the handles of curves."""
     vertices = properties.get("LS_vertices")
@@ -77,4 +69,5 @@ KIND = Kind(
     tags=("Vector", "VectorLabels"),
     becomes="LS_region with the vertices as JSON; a derived BoundingBox around them and the handles of curves",
     properties=("LS_vertices", "LS_closed", "LS_vertex_count"),
+    keys=frozenset({"vertices"}),
 )

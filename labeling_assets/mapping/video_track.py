@@ -1,17 +1,19 @@
 """Objects followed through a video: what the annotator set in key frames. Label Studio counts frames from 1.
 
-Between two key frames Label Studio interpolates; what it computed is never stored.
+Between two key frames Label Studio interpolates; what it computed is never stored. Key frames and spans have the frames
+of the file, also where the player counts at another rate; then a key frame has its number in Label Studio, too.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
+from labeling_assets.mapping.frame_rate import FrameRates
 from labeling_assets.mapping.kind import Context, Kind, Part, Role
 from labeling_assets.mapping.lifespan import lifespans
-from labeling_assets.mapping.medium import Medium
-from labeling_assets.mapping.range_ends import as_json, whole_number
+from labeling_assets.mapping.range_ends import MOST_FRAMES, TOO_MANY_FRAMES, as_json, whole_number
 from labeling_assets.mapping.region import FrameRange, Keyframe, PropertyValue, Region
 from labeling_assets.mapping.value import Value, is_list
 
@@ -30,6 +32,8 @@ _KNOWN: Final = {"frame", _VERTICES, *_NUMBERS.values(), *_FLAGS.values()}
 # Keys of versions to come, as JSON.
 _REST: Final = "LS_more"
 _LABELS: Final = "labels"
+# The number of a key frame in Label Studio, from 1, where it is not that of the file's frame.
+_SHOWN: Final = "LS_shown_frame"
 # Counts that differ by more come from another number of frames per second: the numbers mean other frames.
 _SAME_COUNT: Final = 0.005
 
@@ -44,12 +48,13 @@ def read(value: Value, context: Context) -> Part:
     if duration_s is not None:
         properties["LS_video_duration_s"] = duration_s
     labels = value.labels() if value.fields.get(_LABELS) is None else value.texts(_LABELS)
-    spans, reasons = _spans(keyframes, counted, context.medium)
+    rates = FrameRates.of(context.medium, context.item)
+    spans, reasons = _spans(keyframes, counted, rates)
     return Part(
         "video_track",
         labels,
         properties=properties,
-        keyframes=keyframes,
+        keyframes=keyframes if rates.is_same else tuple(_in_file(it, rates) for it in keyframes),
         spans=spans,
         reason="; ".join((*_disorder(keyframes), *reasons)) or None,
         role=Role.FORM,
@@ -99,12 +104,15 @@ def _disorder(keyframes: Sequence[Keyframe]) -> Iterator[str]:
 
 
 def _spans(
-    keyframes: Sequence[Keyframe], counted: int | None, medium: Medium
+    keyframes: Sequence[Keyframe], counted: int | None, rates: FrameRates
 ) -> tuple[tuple[FrameRange, ...], Iterator[str]]:
     """Spans inside the video, and why others are not there. `counted` are the frames that Label Studio counted."""
-    known = medium.frame_count
+    known = rates.shown_count
     if counted and known and abs(counted - known) > max(1, _SAME_COUNT * known):
-        return (), iter([f"Label Studio counted {counted} frames, the video has {known}: its frameRate is another"])
+        text = f"Label Studio counted {counted} frames, the video has {rates.count}: its frameRate is another"
+        return (), iter([text])
+    if rates.reason is not None:
+        return (), iter([rates.reason])
     count = known or counted or None
     # To the player a key frame that does not say so is not enabled.
     enabled = [(it.frame, it.properties.get("LS_enabled") is True) for it in keyframes]
@@ -112,8 +120,14 @@ def _spans(
     spans = lifespans(enabled, last_frame)
     # Frames before the first are never shown.
     seen = (FrameRange(max(it.first, 0), it.last) for it in spans if it.last >= 0)
-    inside = tuple(it for it in seen if last_frame is None or it.last <= last_frame)
-    return inside, _outside(keyframes, count, is_open=_is_open(enabled))
+    inside = tuple(it for it in seen if it.last < MOST_FRAMES and (last_frame is None or it.last <= last_frame))
+    in_file = tuple(FrameRange(rates.first(it.first), rates.last(it.last)) for it in inside)
+    return in_file, _outside(keyframes, count, is_open=_is_open(enabled))
+
+
+def _in_file(keyframe: Keyframe, rates: FrameRates) -> Keyframe:
+    shown = {**keyframe.properties, _SHOWN: keyframe.frame + 1}
+    return replace(keyframe, frame=rates.first(keyframe.frame), properties=shown)
 
 
 def _is_open(enabled: Sequence[tuple[int, bool]]) -> bool:
@@ -126,6 +140,8 @@ def _outside(keyframes: Sequence[Keyframe], count: int | None, *, is_open: bool)
         yield "a frame before the first, which is 1 in Label Studio"
     if frames and count is not None and max(frames) >= count:
         yield f"a frame beyond the {count} of the video"
+    if frames and max(max(frames), count or 0) >= MOST_FRAMES:
+        yield TOO_MANY_FRAMES
     if is_open and count is None:
         yield "visible to the end of the video, of which nobody knows the frame"
 
@@ -143,7 +159,7 @@ def _written(keyframe: Keyframe) -> dict[str, object]:
     rest = json.loads(str(it.get(_REST, "{}")))
     known = {name: it[own] for own, name in {**_NUMBERS, **_FLAGS}.items() if own in it}
     vertices = {_VERTICES: json.loads(str(it["LS_vertices"]))} if "LS_vertices" in it else {}
-    return {**rest, **known, **vertices, "frame": keyframe.frame + 1}
+    return {**rest, **known, **vertices, "frame": it.get(_SHOWN, keyframe.frame + 1)}
 
 
 KIND = Kind(
@@ -155,4 +171,5 @@ KIND = Kind(
     "LS_video_duration_s is that of the whole video",
     properties=("LS_frame_count", "LS_video_duration_s", "LS_keyframe_count"),
     on_picture=False,
+    keys=frozenset({"sequence"}),
 )

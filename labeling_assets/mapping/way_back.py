@@ -1,12 +1,15 @@
-"""From regions back to result items of Label Studio."""
+"""From regions back to result items of Label Studio: how `explain --round-trip` checks that a region has all of them.
 
-from collections.abc import Iterator
+What is written to Label Studio is made of the annotation's JSON, or of native regions (from_native.py).
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from labeling_assets.mapping.annotation import MappedAnnotation
 from labeling_assets.mapping.kind import Role
-from labeling_assets.mapping.kinds import kind_of
+from labeling_assets.mapping.kinds import kind_of, kind_of_region
 from labeling_assets.mapping.region import PropertyValue, Region, Relation
 from labeling_assets.mapping.relation import RELATION_TYPE
 from labeling_assets.mapping.value import Value
@@ -18,11 +21,15 @@ _LABELS: Final = "labels"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An item made from a region: where in `result` it stood, and which keys of its value are not repeated only."""
+    """An item made from a region: where in `result` it stood, and which keys of its value are not repeated only.
+
+    `contradicts`: it has another form than the region, which Label Studio never writes.
+    """
 
     position: int
     item: Fields
     own: frozenset[str]
+    contradicts: bool = False
 
 
 def results_of(mapped: MappedAnnotation) -> list[Fields]:
@@ -31,19 +38,24 @@ def results_of(mapped: MappedAnnotation) -> list[Fields]:
     Of regions that are not `is_written`, only what can be written; relations only if both ends are. What was
     attached to a form repeats the form, as Label Studio writes it.
     """
-    written = {region.region_id: [it.item for it in items_of(region)] for region in mapped.regions}
+    written = {region.region_id: [it.item for it in written_items(region)] for region in mapped.regions}
     relations = [_relation(it) for it in mapped.relations if written.get(it.from_id) and written.get(it.to_id)]
     return [item for items in written.values() for item in items] + relations
 
 
 def is_written(region: Region) -> bool:
     """Whether every item of the region can be made again from what it became, without the annotation's JSON."""
-    return len(list(items_of(region))) == max(len(region.parts), 1)
+    return is_whole(region, list(written_items(region)))
 
 
-def items_of(region: Region) -> Iterator[Written]:
+def is_whole(region: Region, items: Sequence[Written]) -> bool:
+    """Whether these, its `written_items`, are all, and none contradicts another."""
+    return len(items) == max(len(region.parts), 1) and not any(it.contradicts for it in items)
+
+
+def written_items(region: Region) -> Iterator[Written]:
     """The items of one region; none without a way back but the JSON."""
-    attached = kind_of(region.type).role is Role.ATTACHED
+    attached = _is_attached(region)
     parts = region.parts or (region,)
     main = next((part for part in parts if _names(part) == _names(region)), region)
     form = _value(main)
@@ -55,8 +67,15 @@ def items_of(region: Region) -> Iterator[Written]:
     for part in parts:
         own = form if part is main else _value(part, labels_only=True)
         if own is not None:
-            item = {**_envelope(part, region), "value": {**shared, **own, **_labels(part)}}
-            yield Written(part.positions[0], item, frozenset(own))
+            # Labels that came without the form would be taken for the form if they repeated it.
+            form_again = {} if kind_of(part.type).role is Role.LABELS else shared
+            item = {**_envelope(part, region), "value": {**form_again, **own, **_labels(part)}}
+            contradicts = part is not main and not _is_attached(part) and own not in ({}, form)
+            yield Written(part.positions[0], item, frozenset(own) - {_LABELS}, contradicts)
+
+
+def _is_attached(part: Region) -> bool:
+    return kind_of(part.type).role is Role.ATTACHED
 
 
 def _names(region: Region) -> tuple[str, str, str]:
@@ -66,7 +85,7 @@ def _names(region: Region) -> tuple[str, str, str]:
 def _value(region: Region, *, labels_only: bool = False) -> Fields | None:
     """What the kind writes. With `labels_only`, labels without a form of their own are enough."""
     if region.kind != "raw":
-        return kind_of(region.type).write(region)
+        return kind_of_region(region).write(region)
     return {} if labels_only and region.labels and kind_of(region.type).role is Role.LABELS else None
 
 
@@ -94,8 +113,8 @@ def _envelope(part: Region, region: Region) -> Fields:
 
 
 def _size(region: Region) -> Fields:
-    """Of a mask its own: it may have been painted on a preview."""
-    if region.mask is not None:
+    """Of run lengths that of the mask, which they do not hold: it may have been painted on a preview."""
+    if region.mask is not None and region.properties.get("LS_mask_format") == "rle":
         width: PropertyValue | None = region.mask.width
         height: PropertyValue | None = region.mask.height
     else:

@@ -50,7 +50,7 @@ def test_it_says_what_becomes_of_an_export(run):
         "kinds: 1 box",
         "unknown kinds: none",
         "problems: 0",
-        "way back: the same; 1 of 1 regions also without the annotation's JSON, the others through it",
+        "way back: the same, through the annotation's JSON; also the geometry of 1 of 1 region, checked both ways",
     ]
 
 
@@ -162,3 +162,14 @@ def test_it_runs_as_a_program_and_loads_nothing_heavy(tmp_path: Path):
     done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
     assert "1 BoundingBox" in done.stdout
+
+
+def test_a_key_that_stands_twice_is_named(run):
+    result = run('{"result": [], "id": 1, "id": 2}')
+    assert "not read: the key 'id' stands twice in one object, of which the last counts (1 time)" in result.stdout
+    assert "problems: 1" in result.stdout.splitlines()
+
+
+def test_annotations_of_coco_are_exit_code_2(run):
+    coco = {"images": [{"id": 1}], "annotations": [{"id": 1, "bbox": [1, 2, 3, 4]}], "categories": []}
+    assert run(coco).exit_code == 2

@@ -116,6 +116,7 @@ VALUES: dict[str, tuple[str, st.SearchStrategy[dict[str, Any]]]] = {
     "magicwand": ("image", brush),
     "bitmask": ("image", bitmask),
     "hypertext": ("html", html_range),
+    "html": ("html", html_range),
     "paragraph": ("text", paragraphs),
     "timeseries": ("time_series", series),
     "videorectangle": ("video", track),

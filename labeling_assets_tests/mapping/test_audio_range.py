@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labeling_assets.mapping.annotation import map_annotation
 from labeling_assets.mapping.medium import Medium
 from labeling_assets.mapping.region import TimeRange
 from labeling_assets_tests.mapping.ranges import mapped, written
@@ -60,3 +61,12 @@ def test_where_the_length_is_not_known_what_the_browser_measured_counts():
     assert (
         mapped("labels", value, Medium("audio"), original_length=10).reason == "ends after the medium, which has 10 s"
     )
+
+
+def test_an_end_that_no_video_has_is_no_clip():
+    value = {"start": 0, "end": 1e300, "labels": ["x"]}
+    item = {"id": "a", "type": "labels", "from_name": "l", "to_name": "v", "value": value}
+    (region,) = map_annotation([item], Medium("video")).regions
+    assert region.native is None
+    assert region.reason == "ends after 1e+07 s: no medium is so long"
+    assert region.properties["LS_end_s"] == 1e300

@@ -198,11 +198,11 @@ def test_totals():
         {"data": {"image": "b"}, "predictions": [{"result": [item("rectangle", BOX)]}, 7]},
     ]
     assert list(totals_lines(*totals_of(document, CONFIG), round_trip=True)) == [
-        "2 annotations, 1 prediction of 2 tasks: 8 regions",
+        "2 annotations, 1 prediction of 2 tasks: 7 regions",
         "1 skipped by its annotator: its JSON is kept, and no region",
         "1 draft, only in Label Studio",
         "in ApertureDB: 5 LS_region, 2 BoundingBox (derived), 1 BoundingBox, 1 Polygon, 1 LS_relation",
-        "kinds: 3 box, 3 raw, 1 rotated_box, 1 polygon",
+        "kinds: 3 raw, 2 box, 1 rotated_box, 1 polygon",
         "kept in the annotation's JSON only:",
         "  1 cuboidlabels: unknown kind",
         "  1 (no type): unknown kind",
@@ -216,8 +216,8 @@ def test_totals():
         "configuration: <RectangleLabels> 'label' does not give 'polygonlabels' (1 time)",
         "configuration: <RectangleLabels> 'label' does not give 'cuboidlabels' (1 time)",
         "not read: only an id @ $[1].predictions[1]",
-        "problems: 7",
-        "way back: the same; 5 of 8 regions also without the annotation's JSON, the others through it",
+        "problems: 8",
+        "way back: the same, through the annotation's JSON; also the geometry of 3 of 7 regions, checked both ways",
     ]
 
 
@@ -225,7 +225,7 @@ def test_totals_as_json():
     totals, contents = totals_of([TASK])
     given = json.loads(json.dumps(totals_object(totals, contents, round_trip=True)))
     assert given["objects"] == {"BoundingBox": 1}
-    assert given["round_trip"] == {"same": True, "differences": 0, "different": 0, "written": 1}
+    assert given["round_trip"] == {"same": True, "differences": 0, "different": 0, "whole": 1}
 
 
 def test_a_number_that_json_lacks_is_a_difference():
@@ -252,3 +252,135 @@ def test_ids_that_are_no_ids_are_shown():
 def test_lines_hold_nothing_that_a_terminal_obeys():
     assert printable("a\x1b[31m\n猫\ud800", "utf-8") == "a\\x1b[31m\\n猫\\ud800"
     assert printable("猫", "ascii") == "\\u732b"
+
+
+MIN_ROW = {
+    "id": 2, "annotation_id": 1, "annotator": 1, "lead_time": 2.5, "image": "a.jpg",
+    "ocr": [{"x": 1, "y": 1, "width": 2, "height": 2, "ocrlabels": ["T"], **SIZE}],
+    "cube": [{"depth": 1, "cubelabels": ["C"]}],
+    "bare": [{"x": 1, "y": 1, "width": 2, "height": 2, **SIZE}],
+    "mask": [{"format": "rle", "rle": [0, 0], **SIZE}],
+    "pw": {"selected": "left"},
+    "rc": {"reactcode": {"a": 1}},
+    "ta": {"text": ["a", "b"]},
+}  # fmt: skip
+
+
+def test_no_column_of_json_min_vanishes():
+    found = contents_of(MIN_ROW)
+    regions = one(MIN_ROW).mapped.regions
+    assert [(it.from_name, it.type, it.kind) for it in regions] == [
+        ("ocr", "ocrlabels", "raw"),
+        ("cube", "cubelabels", "raw"),
+        ("bare", "rectangle", "box"),
+        ("mask", "brush", "raw"),
+        ("pw", "pairwise", "pairwise"),
+        ("ta", "textarea", "text"),
+    ]
+    assert next(iter(found.notes)).endswith("count as task data: 'image', 'rc'")
+    totals = totals_of(MIN_ROW)[0]
+    assert totals.unknown_kinds == {"ocrlabels": 1, "cubelabels": 1}
+
+
+def test_columns_that_the_configuration_lacks_are_named():
+    row = {
+        "annotation_id": 1,
+        "annotator": 1,
+        "image": "a",
+        "label": [{**BOX, **SIZE}],
+        "stars": 4,
+        "old": "x",
+        "weather": "rain",
+    }
+    assert list(contents_of([row, row], CONFIG).notes) == [
+        "columns of JSON-MIN that are no results of the label configuration count as task data: 'stars', 'old'"
+    ]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"images": [{"id": 1}], "annotations": [{"id": 1, "bbox": [1, 2, 3, 4]}], "categories": [{"id": 1}]},
+        {"images": [], "annotations": [], "categories": []},
+        [{"image": "a.jpg", "annotations": [{"label": "car", "coordinates": {}}]}],
+        {"predictions": [{"class": "car", "x": 1}]},
+    ],
+)
+def test_annotations_of_others_are_not_taken_for_label_studios(document: object):
+    assert not contents_of(document).recognized
+
+
+def ranged(data: dict[str, Any], **value: Any) -> dict[str, Any]:
+    return {
+        "data": data,
+        "annotations": [{"result": [item("labels", {"start": 2, "end": 3, "labels": ["x"], **value})]}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("document", "kind"),
+    [
+        (ranged({"url": "s3://b/a.mp3?x=1"}, start=12.77, end=28.5), "audio_range"),
+        (ranged({"url": "/data/a.wav"}), "audio_range"),
+        (ranged({"url": "a.mp4"}, start=1.5), "video_range"),
+        (ranged({"url": "a.csv"}), "time_series_range"),
+        (ranged({"context": "b", "url": "a"}, start=1.5, end=2.5), "audio_range"),
+        (ranged({"text": "Some words"}), "text_span"),
+        (ranged({"url": "a"}, text="words"), "text_span"),
+        (ranged({"url": "a"}), "raw"),
+    ],
+)
+def test_what_the_numbers_of_a_range_count(document: object, kind: str):
+    (region,) = one(document).mapped.regions
+    assert region.kind == kind
+
+
+def test_where_nothing_says_what_the_numbers_count_the_configuration_would():
+    lines = list(totals_lines(*totals_of(ranged({"url": "a"})), round_trip=False))
+    assert "  1 labels: nothing says what the numbers of the range count" in lines
+    assert "  (the label configuration says it: --config)" in lines
+
+
+SEVERAL = LabelConfig.parse(
+    """<View><Text name="t" value="$text"/><Audio name="a" value="$sound"/><Image name="i" value="$image"/>
+    <Labels name="l" toName="t"><Label value="x"/></Labels><Labels name="m" toName="a"><Label value="x"/></Labels>
+    <RectangleLabels name="r" toName="i"><Label value="x"/></RectangleLabels></View>"""
+)
+
+
+def test_each_item_is_about_the_medium_that_its_object_tag_shows():
+    data = {"text": "\U0001f642 words", "sound": "a.mp3", "image": "a.jpg"}
+    value = {"start": 1, "end": 3, "labels": ["x"]}
+    result = [
+        {**item("labels", value), "from_name": "l", "to_name": "t", "id": "1"},
+        {**item("labels", {**value, "channel": None}), "from_name": "m", "to_name": "a", "id": "2"},
+        {
+            **item("rectanglelabels", {**BOX, "rectanglelabels": ["x"]}, **SIZE),
+            "from_name": "r",
+            "to_name": "i",
+            "id": "3",
+        },
+    ]
+    found = one({"data": data, "annotations": [{"result": result}]}, SEVERAL, round_trip=True)
+    assert found.media_type == "text, audio, image"
+    assert [it.kind for it in found.mapped.regions] == ["text_span", "audio_range", "box"]
+    assert found.mapped.regions[0].properties["LS_start_codepoint"] == 1
+    assert found.mapped.regions[2].native is not None
+    assert (found.differences, found.findings, found.whole) == ((), (), 3)
+
+
+def test_a_long_list_of_unknown_kinds_is_cut():
+    result = [{**item(f"kind{number}", {}), "id": str(number)} for number in range(14)]
+    (line,) = [it for it in totals_lines(*totals_of({"result": result}), round_trip=False) if "unknown kinds" in it]
+    assert line.endswith("1 kind9, and 4 more")
+
+
+@pytest.mark.parametrize(("given", "skipped"), [("false", False), ("True", True), (0, False), (1, True), (None, False)])
+def test_what_counts_as_skipped(given: object, skipped: bool):
+    assert one({**ANNOTATION, "was_cancelled": given}).is_skipped == skipped
+
+
+def test_skipped_annotations_have_no_regions_in_the_totals():
+    totals, _ = totals_of({**ANNOTATION, "result": MIXED, "was_cancelled": True})
+    assert (totals.regions, totals.whole) == (0, 0)
+    assert not (totals.kinds | totals.unknown_kinds | totals.objects | totals.raw | totals.not_native)

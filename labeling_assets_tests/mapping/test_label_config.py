@@ -206,3 +206,24 @@ def test_hash_sees_the_order_of_labels():
 def test_refused(xml: str, message: str):
     with pytest.raises(ConfigurationError, match=message):
         LabelConfig.parse(xml)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "data", "rate"),
+    [
+        ("", {}, 24),
+        ('frameRate="29.97"', {}, 29.97),
+        ('framerate=" 25 "', {}, 25),
+        ('frameRate="0.04"', {}, 25),
+        ('frameRate="fast"', {}, 24),
+        ('frameRate="$fps"', {"fps": 50}, 50),
+        ('frameRate="$fps"', {"fps": "12.5"}, 12.5),
+        ('frameRate="$fps"', {}, 24),
+        ('frameRate="$facts.fps"', {"facts": {"fps": 30}}, 30),
+    ],
+)
+def test_the_frame_rate_of_a_video(attribute: str, data: dict[str, object], rate: float):
+    """As the editor of Label Studio 1.23.2 reads it: 24 if nothing usable is said, a rate below 1 is its inverse."""
+    xml = f"""<View><Video name="film" value="$video" {attribute}/><Image name="i" value="$image"/>
+    <TimelineLabels name="t" toName="film"><Label value="goal"/></TimelineLabels></View>"""
+    assert LabelConfig.parse(xml).frame_rates(data) == {"film": rate}

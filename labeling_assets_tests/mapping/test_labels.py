@@ -8,6 +8,7 @@ from labeling_assets.mapping.annotation import map_annotation
 from labeling_assets.mapping.medium import Medium
 from labeling_assets.mapping.objects import objects_of
 from labeling_assets.mapping.region import PixelBox, Region
+from labeling_assets.mapping.round_trip import check_regions
 from labeling_assets.mapping.way_back import is_written, results_of
 from labeling_assets_tests.mapping.ranges import item_of, mapped
 
@@ -172,3 +173,12 @@ def test_what_json_cannot_hold(value: object):
 def test_a_key_frame_that_json_cannot_hold():
     sequence = [{"frame": 1, "vertices": {1, 2}}, {"frame": 2, "later": object()}]
     assert mapped("videorectangle", {"sequence": sequence}, Medium("video")).kind == "raw"
+
+
+@pytest.mark.parametrize("name", ["channel", "instant", "startOffset", "sequence", "ranges"])
+def test_null_says_nothing_about_what_the_labels_are(name: str):
+    value = {"start": 1, "end": 2, "text": "a", "labels": ["x"], name: None}
+    item = {"id": "a", "type": "labels", "from_name": "l", "to_name": "t", "value": value}
+    mapped = map_annotation([item], Medium("image"))
+    assert mapped.regions[0].kind == "text_span"
+    assert check_regions([item], mapped, Medium("image"), "$.result").differences == ()

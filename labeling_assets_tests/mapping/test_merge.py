@@ -1,3 +1,4 @@
+import time
 from typing import Any
 
 from labeling_assets.mapping.annotation import map_annotation
@@ -60,3 +61,34 @@ def test_a_malformed_note_does_not_cost_the_box():
 def test_score_and_origin_are_the_first_that_are_given():
     region = merged(item("rectangle", "box", origin="manual"), item("labels", "l", value={"labels": []}, score=0.5))
     assert (region.origin, region.score) == ("manual", 0.5)
+
+
+def test_twenty_thousand_items_of_one_region_take_seconds():
+    items = [item("rectangle", "box"), *(item("choices", "c", value={"choices": [f"{n}"]}) for n in range(20_000))]
+    started = time.process_time()
+    region = merged(*items)
+    assert time.process_time() - started < 4
+    assert len(region.vocabulary["c"]) == 20_000
+
+
+def test_labels_of_a_form_are_not_the_form_wherever_they_stand():
+    form = {"sequence": [{"frame": 1, "enabled": False}], "labels": ["car"]}
+    items = [
+        {"id": "a", "type": name, "from_name": name, "to_name": "v", "value": form}
+        for name in ("labels", "videorectangle")
+    ]
+    for given in (items, items[::-1]):
+        (region,) = map_annotation(given, Medium("video")).regions
+        assert (region.type, region.from_name) == ("videorectangle", "videorectangle")
+
+
+def test_the_place_of_a_taxonomy_is_not_one_of_another_form():
+    """Each repeats the form of its region; what is written under one id by mistake does not mix."""
+    taxonomy = {"start": 1, "end": 2, "text": "a", "taxonomy": [["x"]]}
+    items = [
+        {"id": "a", "type": "taxonomy", "from_name": "t", "to_name": "v", "value": taxonomy},
+        {"id": "a", "type": "rectangle", "from_name": "b", "to_name": "v", "value": PLACE},
+    ]
+    region = merged(*items)
+    assert "LS_start" not in region.properties
+    assert region.properties["LS_paths"] == '[["x"]]'

@@ -3,6 +3,7 @@ import io
 import pytest
 from PIL import Image, ImageOps
 
+from labeling_assets.mapping.annotation import map_annotation
 from labeling_assets.mapping.medium import Medium
 from labeling_assets.mapping.picture import Picture, placement
 from labeling_assets.mapping.region import PixelBox
@@ -73,3 +74,35 @@ def test_placement(medium: Medium, shown: tuple[object, object], picture: Pictur
 def test_turning_the_view_does_not_change_the_percents():
     item = {"original_width": 1920, "original_height": 1080, "image_rotation": 90}
     assert placement(item, UPRIGHT).picture == Picture(1920, 1080)
+
+
+BOX = {"x": 10, "y": 10, "width": 20, "height": 20}
+SIZE = {"original_width": 100, "original_height": 100}
+
+
+def test_what_another_picture_of_the_task_shows_is_no_form_of_this_one():
+    items = [
+        {"id": name, "type": kind, "from_name": "b", "to_name": name, **SIZE, "value": value}
+        for name in ("img1", "img2", "img1,img2")
+        for kind, value in (("rectangle", BOX), ("choices", {"choices": ["x"]}))
+    ]
+    items.append({"id": "poly", "type": "polygon", "to_name": "img2", "value": {"points": [[0, 0], [9, 0], [0, 9]]}})
+    medium = Medium("image", 100, 100, shown_as=frozenset({"img1"}))
+    regions = {it.region_id: it for it in map_annotation(items, medium).regions}
+    assert regions["img1"].native == regions["img1,img2"].native == PixelBox(10, 10, 20, 20)
+    assert regions["img2"].native is None
+    assert regions["img2"].reason == regions["poly"].reason == "about another object, 'img2'"
+    assert regions["img2"].properties["LS_x"] == 10
+    assert "LS_shown_width" not in regions["img2"].properties
+    unknown = map_annotation(items, Medium("image", 100, 100)).regions
+    assert [it.native is None for it in unknown] == [False, False, False, False]
+
+
+def test_a_range_of_another_video_is_no_clip_of_this_one():
+    value = {"ranges": [{"start": 1, "end": 5}], "timelinelabels": ["x"]}
+    item = {"id": "a", "type": "timelinelabels", "from_name": "t", "to_name": "other", "value": value}
+    medium = Medium("video", frame_count=10, shown_as=frozenset({"video"}))
+    (region,) = map_annotation([item], medium).regions
+    assert (region.native, region.spans, region.reason) == (None, (), "about another object, 'other'")
+    (region,) = map_annotation([item | {"to_name": "video"}], medium).regions
+    assert region.native is not None

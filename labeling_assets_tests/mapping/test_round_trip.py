@@ -15,7 +15,7 @@ from labeling_assets.mapping.kinds import KINDS
 from labeling_assets.mapping.medium import Medium
 from labeling_assets.mapping.payload import annotation_of, differences, payload
 from labeling_assets.mapping.region import PropertyValue, Region
-from labeling_assets.mapping.round_trip import lossless_differences, native_differences
+from labeling_assets.mapping.round_trip import check_regions, lossless_differences
 from labeling_assets.mapping.way_back import is_written, results_of
 from labeling_assets_tests.mapping import label_strategies as labels
 
@@ -40,7 +40,7 @@ def test_plausible_labels_come_back(result_type: str):
     def check(result: list[dict[str, Any]]) -> None:
         mapped = map_annotation(result, medium)
         assert list(lossless_differences({"id": 1, "result": result}, "$")) == []
-        assert list(native_differences(result, mapped, medium, "$.result")) == []
+        assert check_regions(result, mapped, medium, "$.result").differences == ()
         (region,) = mapped.regions
         written = KINDS[result_type].write is not no_way_back
         assert (region.kind != "raw") == written, region.reason
@@ -59,7 +59,7 @@ def test_whole_annotations_come_back(groups: list[list[dict[str, Any]]], extra: 
     medium = Medium("image")
     mapped = map_annotation(result, medium)
     assert list(lossless_differences({"result": result, "extra": extra}, "$")) == []
-    assert list(native_differences(result, mapped, medium, "$.result")) == []
+    assert check_regions(result, mapped, medium, "$.result").differences == ()
     assert sorted(position for region in mapped.regions for position in region.positions) == list(range(len(result)))
     assert_storable(mapped.regions)
 
@@ -70,7 +70,7 @@ def test_garbage_comes_back(result: Any):
     assert list(lossless_differences({"result": result}, "$")) == []
     mapped = map_annotation(result, Medium("image"))
     if isinstance(result, list):
-        assert list(native_differences(result, mapped, Medium("image"), "$.result")) == []
+        assert check_regions(result, mapped, Medium("image"), "$.result").differences == ()
     assert_storable(mapped.regions)
 
 
@@ -184,7 +184,7 @@ def test_what_only_the_json_can_give_back_is_left_out():
 def test_a_moved_corner_is_a_difference():
     result = [item("rectangle", "box", **BOX)]
     moved = map_annotation([item("rectangle", "box", **{**BOX, "x": 10.00001})], Medium("image"))
-    found = list(native_differences(result, moved, Medium("image"), "$.result"))
+    found = list(check_regions(result, moved, Medium("image"), "$.result").differences)
     assert found == ["$.result[0].value.x: 10 became 10.00001"]
 
 
@@ -194,9 +194,9 @@ def test_a_kind_that_forgets_something_on_the_way_back_is_found(monkeypatch: pyt
     )
     result = [item("rectangle", "box", **{**BOX, "rotation": 30})]
     mapped = map_annotation(result, Medium("image"))
-    assert list(native_differences(result, mapped, Medium("image"), "$.result")) == []
+    assert check_regions(result, mapped, Medium("image"), "$.result").differences == ()
     monkeypatch.setitem(KINDS, "rectangle", forgetful)  # type: ignore[arg-type]
-    assert list(native_differences(result, mapped, Medium("image"), "$.result")) == [
+    assert list(check_regions(result, mapped, Medium("image"), "$.result").differences) == [
         '$.result[0] as a region.properties.LS_kind: "rotated_box" became "box"',
         "$.result[0] as a region.properties.LS_rotation: 30.0 became 0.0",
     ]
@@ -206,3 +206,23 @@ def test_half_of_a_surrogate_pair_becomes_a_replacement_character_in_properties(
     region = map_annotation([item("rectanglelabels", "l\udc00", **BOX, rectanglelabels=["\ud800x"])], Medium("image"))
     assert region.regions[0].labels == ("\ufffdx",)
     assert region.regions[0].from_name == "l\ufffd"
+
+
+def whole(*items: dict[str, Any]) -> int:
+    mapped = map_annotation(items, Medium("image"))
+    checked = check_regions(items, mapped, Medium("image"), "$.result")
+    assert checked.differences == ()
+    return checked.whole
+
+
+def test_only_what_is_compared_whole_counts():
+    box = item("rectangle", "box", **BOX)
+    assert whole(box) == 1
+    assert whole({**item("rectanglelabels", "box", **BOX), "id": "b"}, box) == 2
+    assert whole(item("rectangle", "box", **BOX, rectanglelabels=[], meta=None)) == 1
+    assert whole(item("rectangle", "box", **BOX, tomorrow=1)) == 0
+    assert whole(box, item("rectangle", "box", **{**BOX, "x": 99})) == 0
+    assert whole(box, item("polygon", "box", points=[[1, 1], [2, 2]], closed=True)) == 0
+    assert whole(box, item("choices", "c", choices=["a"]), item("choices", "c", choices=["b"])) == 0
+    assert whole({**box, "item_index": "1"}) == 0
+    assert whole(item("tomorrow", "t", x=1)) == 0

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labeling_assets.mapping.annotation import map_annotation
 from labeling_assets.mapping.medium import Medium
 from labeling_assets.mapping.region import FrameRange
 from labeling_assets_tests.mapping.ranges import mapped, written
@@ -85,3 +86,11 @@ def test_without_a_frame_rate_there_are_no_seconds(fps: float | None):
 def test_degenerate(given_ranges: list[Any], kind: str, reason: str):
     region = mapped("timelinelabels", timeline(*given_ranges), VIDEO)
     assert (region.kind, region.reason, region.native) == (kind, reason, None)
+
+
+def test_frames_that_no_video_has_are_no_clip():
+    value = {"ranges": [{"start": 1, "end": 2**53}], "timelinelabels": ["x"]}
+    item = {"id": "a", "type": "timelinelabels", "from_name": "t", "to_name": "v", "value": value}
+    (region,) = map_annotation([item], Medium("video")).regions
+    assert (region.native, region.spans) == (None, ())
+    assert region.reason == "a frame beyond 2147483648: no video has so many"

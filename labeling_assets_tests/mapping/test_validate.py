@@ -1,15 +1,17 @@
 """What is wrong with results is found without Label Studio, named by place, and never raises."""
 
 import json
+import time
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labeling_assets.mapping.kinds import KINDS, types_of_tag
 from labeling_assets.mapping.label_config import LabelConfig
 from labeling_assets.mapping.medium import Medium
-from labeling_assets.mapping.validate import result_types, validate_results
+from labeling_assets.mapping.validate import validate_results
 
 CONFIG = LabelConfig.parse(
     """
@@ -215,7 +217,7 @@ def test_ranges(config: LabelConfig, medium: Medium, start: float, end: float, m
     ],
 )
 def test_types_of_a_tag(tag: str, types: set[str]):
-    assert result_types(tag) == types
+    assert types_of_tag(tag) == types
 
 
 _SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
@@ -249,3 +251,60 @@ def test_it_never_raises(results: Any):
 def test_findings_are_plain_values():
     (row,) = validate_results([box(x=-9)], CONFIG, IMAGE)
     assert json.dumps([row.code, row.severity, row.position, row.path, row.control, row.message])
+
+
+def test_every_tag_of_the_table_gives_its_own_types():
+    """Tags as in `<Chat>`: "Labels on Audio" is how the documentation calls one of them."""
+    for name, kind in KINDS.items():
+        tags = [tag for tag in kind.tags if " on " not in tag]
+        assert any(name in types_of_tag(tag) for tag in tags), name
+        assert all(types_of_tag(tag) & {it for it, other in KINDS.items() if other is kind} for tag in tags), name
+
+
+def test_a_message_of_a_chat_is_what_a_chat_gives():
+    config = LabelConfig.parse('<View><Chat name="chat" value="$messages"/></View>')
+    message = item("chatmessage", "chat", {"chatmessage": {"role": "user", "content": "Hi", "createdAt": 1}}, "chat")
+    assert validate_results([message], config, Medium("text")) == ()
+
+
+TRACKS = LabelConfig.parse(
+    """<View><Video name="v" value="$video"/><VideoRectangle name="r" toName="v"/>
+    <Labels name="l" toName="v"><Label value="car"/></Labels><Ranker name="rank" toName="v"/></View>"""
+)
+
+
+def test_labels_of_a_track_are_those_of_another_control():
+    def track(label: str) -> list[str]:
+        value = {"framesCount": 9, "sequence": [{"frame": 1, "enabled": True}], "labels": [label]}
+        rows = validate_results([item("videorectangle", "r", value, "v")], TRACKS, Medium("video"))
+        return [str(row) for row in rows]
+
+    assert track("car") == []
+    assert track("Car") == ["'r' has no label 'Car'; did you mean 'car'? @ $.result[0].value.labels"]
+    ranking = item("ranker", "rank", {"ranker": ["a", "b"]}, "v")
+    assert validate_results([ranking], TRACKS, Medium("video")) == ()
+
+
+def test_a_control_that_a_repeater_made_is_named_as_in_the_result():
+    config = LabelConfig.parse(
+        """<View><Repeater on="$pages"><Image name="page_{{idx}}" value="$pages[{{idx}}].url"/>
+        <RectangleLabels name="labels_{{idx}}" toName="page_{{idx}}"><Label value="Car"/></RectangleLabels>
+        </Repeater></View>"""
+    )
+    (row,) = validate_results(
+        [box(rectanglelabels=["car"]) | {"from_name": "labels_12", "to_name": "page_12"}], config, IMAGE
+    )
+    assert row.message == "'labels_12' has no label 'car'; did you mean 'Car'?"
+
+
+def test_ten_thousand_wrong_labels_of_a_thousand_take_seconds():
+    names = "".join(f'<Label value="class number {number}"/>' for number in range(1000))
+    config = LabelConfig.parse(
+        f"""<View><Image name="image" value="$image"/>
+        <RectangleLabels name="label" toName="image">{names}</RectangleLabels></View>"""
+    )
+    started = time.process_time()
+    rows = validate_results([box(rectanglelabels=["class nubmer 7"])] * 5_000, config, IMAGE)
+    assert time.process_time() - started < 10
+    assert len(rows) == 5_000
+    assert "did you mean 'class number 7'" in rows[-1].message

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labeling_assets.mapping.annotation import map_annotation
 from labeling_assets.mapping.medium import Medium
 from labeling_assets.mapping.region import FrameRange
 from labeling_assets_tests.mapping.ranges import mapped, written
@@ -106,3 +107,11 @@ def test_what_is_no_number_is_named(bad: object):
     region = mapped("videorectangle", track(keyframe(1), keyframe(2, x=bad)), VIDEO)
     assert region.kind == "raw"
     assert region.reason == "expected a number @ $.result[0].value.sequence[1].x"
+
+
+def test_frames_that_no_video_has_are_no_span():
+    value = {"sequence": [{"frame": 1, "enabled": True}, {"frame": 2**53, "enabled": False}]}
+    item = {"id": "a", "type": "videorectangle", "from_name": "t", "to_name": "v", "value": value}
+    (region,) = map_annotation([item], Medium("video")).regions
+    assert region.spans == ()
+    assert region.reason == "a frame beyond 2147483648: no video has so many"

@@ -18,11 +18,12 @@ from labeling_assets.clients.query import Query
 from labeling_assets.mapping.annotation import map_annotation
 from labeling_assets.projects import Project
 from labeling_assets.sync.batch_rows import read_rows
-from labeling_assets.sync.collect_annotations import mark_task, picture_of, task_state
+from labeling_assets.sync.collect_annotations import mark_task, task_state
 from labeling_assets.sync.ingest_media import ingest_media
 from labeling_assets.sync.labeling_project import ProjectRecord
 from labeling_assets.sync.lease import lease
 from labeling_assets.sync.media_store import FACTS, media_by_guid
+from labeling_assets.sync.shown_medium import picture_of
 from labeling_assets.sync.stored_annotations import annotation_guid, old_versions, stored_for, task_change
 from labeling_assets.sync.task_record import add_task, find_project
 from labeling_assets.sync.withdraw_tasks import withdraw_tasks

@@ -20,8 +20,8 @@ from labeling_assets.sync.collect_annotations import collect_annotations
 from labeling_assets.sync.ingest_media import ingest_media
 from labeling_assets.sync.labeling_project import recorded_project
 from labeling_assets.sync.publish_tasks import publish_tasks
-from labeling_assets.sync.push_labels import push_labels
-from labeling_assets.sync.push_report import PushReport, PushRequest
+from labeling_assets.sync.push.push_labels import push_labels
+from labeling_assets.sync.push.report import PushReport, PushRequest
 from labeling_assets.sync.report import CollectReport
 
 pytestmark = pytest.mark.label_studio

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 if TYPE_CHECKING:
-    from labeling_assets.sync.adoption_report import AdoptionReport
+    from labeling_assets.sync.adopt.adoption_report import AdoptionReport
 
 _SHOWN: Final = 10
 
@@ -31,7 +31,7 @@ def storage(*, slug: str, project_id: int | None, apply: bool, as_json: bool) ->
     from labeling_assets.clients.aperturedb import ApertureDB
     from labeling_assets.commands.sync import chosen_projects
     from labeling_assets.settings import load_settings
-    from labeling_assets.sync.adopt_storage import adopt_storage
+    from labeling_assets.sync.adopt.adopt_storage import adopt_storage
 
     settings = load_settings()
     (project,) = chosen_projects((slug,))
@@ -77,7 +77,7 @@ def project(
     from labeling_assets.commands.project_adoption_text import project_adoption_text
     from labeling_assets.commands.sync import chosen_projects
     from labeling_assets.settings import load_settings
-    from labeling_assets.sync.adopt_project import Matching, adopt_project
+    from labeling_assets.sync.adopt.adopt_project import Matching, adopt_project
 
     settings = load_settings()
     limit = int(settings.media_size_limit_mb * 1e6)

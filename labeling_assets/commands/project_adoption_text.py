@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from labeling_assets.sync.project_adoption_report import ProjectAdoption
+from labeling_assets.sync.adopt.project_adoption_report import ProjectAdoption
 
 _SHOWN: Final = 10
 

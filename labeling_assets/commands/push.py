@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from labeling_assets.projects import Project
-    from labeling_assets.sync.push_report import PushReport, PushRequest
+    from labeling_assets.sync.push.report import PushReport, PushRequest
 
 _SHOWN: Final = 20
 _SOURCES: Final = ("annotations", "predictions", "regions")
@@ -56,7 +56,7 @@ def push(*, slug: str, as_json: bool, **options: Any) -> None:
 
 
 def _request(slug: str, *, source: str | None, from_project: str | None, **options: Any) -> "PushRequest":
-    from labeling_assets.sync.push_report import PushRequest
+    from labeling_assets.sync.push.report import PushRequest
 
     source = source or options["target"]
     if from_project is not None and source != "annotations":
@@ -80,7 +80,7 @@ def _run(slug: str, request: "PushRequest", *, quiet: bool) -> "PushReport":
     from labeling_assets.clients.label_studio import LabelStudio
     from labeling_assets.settings import load_settings
     from labeling_assets.stack.progress import Progress
-    from labeling_assets.sync.push_labels import push_labels
+    from labeling_assets.sync.push.push_labels import push_labels
 
     project = _project(slug)
     settings = load_settings()

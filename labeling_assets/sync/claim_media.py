@@ -13,7 +13,7 @@ from labeling_assets.errors import InputError, RefusedError
 from labeling_assets.identity import checked_guid, content_guid, sha256_of
 from labeling_assets.projects import Project, claim_name, claimed_by
 from labeling_assets.sync.database import prepare_database
-from labeling_assets.sync.media_facts import media_facts
+from labeling_assets.sync.facts.media_facts import media_facts
 from labeling_assets.sync.media_store import ROLE, find_media, kind_of, media_of_batch
 from labeling_assets.sync.report import IngestReport, Note, Progress
 

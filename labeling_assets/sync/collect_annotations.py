@@ -16,17 +16,15 @@ from labeling_assets.clients.query import Query
 from labeling_assets.errors import ConfigurationError, DataError, RefusedError, TransientError
 from labeling_assets.mapping.annotation import MappedAnnotation, map_annotation
 from labeling_assets.mapping.label_config import LabelConfig
-from labeling_assets.mapping.medium import Medium as Picture
-from labeling_assets.media_urls import guid_in_link
 from labeling_assets.projects import Project
 from labeling_assets.sync.database import prepare_database
 from labeling_assets.sync.labeling_project import ProjectRecord, checked_project, note_config, recorded_project
 from labeling_assets.sync.lease import Lease, lease
-from labeling_assets.sync.media_store import Medium
 from labeling_assets.sync.noted_versions import keep_noted_versions
 from labeling_assets.sync.read_texts import TextReader
 from labeling_assets.sync.report import CollectReport, Note, Progress
 from labeling_assets.sync.resolve_tasks import ResolvedTask, resolve_tasks
+from labeling_assets.sync.shown_medium import picture_of, tags_showing
 from labeling_assets.sync.stored_annotations import (
     TaskChange,
     annotations_by_guid,
@@ -478,47 +476,6 @@ def task_state(annotations: Sequence[Mapping[str, Any]]) -> str:
     if any(not annotation.get("was_cancelled") for annotation in annotations):
         return "done"
     return "skipped" if annotations else "open"
-
-
-def tags_showing(guid: str, config: LabelConfig, data: Mapping[str, Any]) -> frozenset[str] | None:
-    """The tags of the label configuration that show the medium in a task with this data; None if it does not say so.
-
-    A task may show other pictures or sounds beside its medium.
-    """
-    found = {tag.name for tag in config.objects if any(_links_to(guid, data.get(it)) for it in tag.variables)}
-    return frozenset(found) if found and not any("{{" in name for name in found) else None
-
-
-def _links_to(guid: str, value: object) -> bool:
-    return any(guid_in_link(link) == guid for link in (value if isinstance(value, list) else [value]))
-
-
-def picture_of(medium: Medium, text: str | None = None) -> Picture:
-    """The medium as the mapping sees it: sizes of the picture upright, as Label Studio shows it.
-
-    `text` are its characters, where they are at hand. Facts that ApertureDB does not hold are None.
-    """
-    held = medium.properties
-    width, height = _whole(held.get("LS_width")), _whole(held.get("LS_height"))
-    orientation = _whole(held.get("LS_orientation")) or 1
-    if orientation >= 5:  # EXIF 5 to 8 lie on their side
-        width, height = height, width
-    return Picture(
-        str(held.get("LS_media_type") or "other"),
-        width,
-        height,
-        orientation,
-        fps=held.get("LS_fps"),
-        frame_count=_whole(held.get("LS_frame_count")),
-        duration_s=held.get("LS_duration_s"),
-        channels=_whole(held.get("LS_channels")),
-        text=text,
-    )
-
-
-def _whole(value: Any) -> int | None:
-    """ApertureDB gives every number back as a float."""
-    return int(value) if value else None
 
 
 def _chunked(tasks: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:

@@ -15,8 +15,8 @@ from labeling_assets.errors import ConfigurationError, InputError, TransientErro
 from labeling_assets.identity import checked_guid, content_guid, sha256_of
 from labeling_assets.projects import Project
 from labeling_assets.sync.batch_rows import Row, shown_url
-from labeling_assets.sync.facts import MediaFacts
-from labeling_assets.sync.media_facts import media_facts
+from labeling_assets.sync.facts.media_facts import media_facts
+from labeling_assets.sync.facts.record import MediaFacts
 from labeling_assets.sync.report import IngestReport, Note
 
 Cell = str | float | bool

@@ -7,7 +7,7 @@ import re
 from typing import Any, Final
 
 from labeling_assets.errors import InputError
-from labeling_assets.sync.document_facts import parsed_json
+from labeling_assets.sync.facts.document_facts import parsed_json
 
 _SEPARATORS: Final = ",;\t|"
 _NUMBER: Final = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*\Z", re.ASCII)

@@ -25,11 +25,11 @@ from labeling_assets.mapping.region import Region
 from labeling_assets.projects import Project
 from labeling_assets.quality.geometry import inside_picture
 from labeling_assets.sync.batch_rows import Row
-from labeling_assets.sync.collect_annotations import picture_of
 from labeling_assets.sync.ingest_media import failed_mark
 from labeling_assets.sync.labeling_project import ProjectRecord, checked_project, recorded_project
 from labeling_assets.sync.media_store import chunks, media_by_guid, media_of_batch
 from labeling_assets.sync.resolve_tasks import claimed_guid, created_task_guid
+from labeling_assets.sync.shown_medium import picture_of
 from labeling_assets.sync.stored_annotations import annotation_guid, annotations_of_tasks
 from labeling_assets.sync.verify_labels import UnknownLabels, changed_configuration
 from labeling_assets.sync.watermark import load_state

@@ -1,4 +1,4 @@
-"""`labeling-assets dataset`: what it refuses. That it writes the table stands in sync/test_adopt_storage.py."""
+"""`labeling-assets dataset`: what it refuses. That it writes the table stands in sync/adopt/test_adopt_storage.py."""
 
 import json
 from collections.abc import Iterator

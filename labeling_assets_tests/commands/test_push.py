@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from labeling_assets.cli import main
 from labeling_assets.commands import push as command
-from labeling_assets.sync.push_report import PushReport, PushRow
+from labeling_assets.sync.push.report import PushReport, PushRow
 from labeling_assets_tests.pipeline import Pipeline, box, choice
 
 pytest_plugins = ("labeling_assets_tests.pipeline_fixtures",)

@@ -13,8 +13,8 @@ from labeling_assets.sync.batch_rows import read_rows
 from labeling_assets.sync.collect_annotations import collect_annotations
 from labeling_assets.sync.ingest_media import ingest_media
 from labeling_assets.sync.publish_tasks import publish_tasks
-from labeling_assets.sync.push_labels import push_labels
-from labeling_assets.sync.push_report import PushRequest
+from labeling_assets.sync.push.push_labels import push_labels
+from labeling_assets.sync.push.report import PushRequest
 from labeling_assets_tests.sync.world import LINKS
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.projects import load_project
-from labeling_assets.sync.adopt_project import adopt_project
+from labeling_assets.sync.adopt.adopt_project import adopt_project
 
 if __name__ == "__main__":
     key, folder, url, api_key, project_id = sys.argv[1:]

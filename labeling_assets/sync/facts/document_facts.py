@@ -1,0 +1,94 @@
+"""Facts of texts, pages, tables, JSON and PDF."""
+
+import io
+import json
+from typing import Any, Final
+
+from labeling_assets.errors import InputError
+from labeling_assets.sync.facts.record import MediaFacts
+
+_HTML: Final = frozenset({"text/html", "application/xhtml+xml"})
+_CSV: Final = frozenset({"text/csv", "text/tab-separated-values"})
+_XML: Final = frozenset({"application/xml"})
+# Parsing takes about ten times the size in memory; whoever has a larger one reads it through a link anyway.
+_CHECKED_JSON_BYTES: Final = 32 * 2**20
+_LOOKED_AT_BYTES: Final = 2048
+
+
+def text_type(mime: str) -> str | None:
+    """text, html, csv or json; None for a MIME type that is no text."""
+    if mime in _HTML:
+        return "html"
+    if mime in _CSV:
+        return "csv"
+    if mime == "application/json" or mime.endswith("+json"):
+        return "json"
+    return "text" if mime.startswith("text/") or mime in _XML else None
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether the bytes are UTF-8 without NUL."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return b"\x00" not in data
+
+
+def text_facts(data: bytes, name: str, mime: str) -> MediaFacts:
+    """Facts of a text of any type. Browsers read every text as UTF-8, so what is not counts as `other`.
+
+    Raises:
+        InputError: it is called JSON and is not.
+    """
+    media_type = text_type(mime) or "text"
+    if not is_utf8(data):
+        return MediaFacts("other", mime, warning=f"{mime}, but not in UTF-8: kept as other; save it as UTF-8")
+    if media_type == "json" and len(data) <= _CHECKED_JSON_BYTES:
+        try:
+            parsed_json(data)
+        except ValueError as error:
+            raise InputError(
+                f"{name} is not JSON ({error}): replace the file, or call it .txt if it is meant as text."
+            ) from error
+    return MediaFacts(media_type, mime)
+
+
+def parsed_json(data: bytes) -> Any:
+    """The value in a JSON file, with or without a byte order mark.
+
+    Raises:
+        ValueError: no JSON; NaN and Infinity are none, and nothing that is nested too deeply.
+    """
+    try:
+        return json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def pdf_facts(data: bytes, name: str) -> MediaFacts:
+    """Facts of a PDF. Its pages are unknown where it needs a password, or has no usable table of its objects.
+
+    Raises:
+        InputError: it is no PDF, or its end is missing.
+    """
+    mime = "application/pdf"
+    if b"%PDF-" not in data[:_LOOKED_AT_BYTES]:
+        raise InputError(f"{name} is not a PDF, whatever its name says: replace the file or remove the row.")
+    if b"%%EOF" not in data[-_LOOKED_AT_BYTES:]:
+        raise InputError(f"{name} cannot be read to its end as a PDF: replace the file or remove the row.")
+    from pypdf import PdfReader
+    from pypdf.errors import FileNotDecryptedError
+
+    try:
+        return MediaFacts("pdf", mime, pages=PdfReader(io.BytesIO(data)).get_num_pages())
+    except FileNotDecryptedError:
+        warning = "it needs a password, so its pages are unknown and annotators are asked for it: remove the password"
+    # Browsers repair what pypdf gives up.
+    except Exception as error:  # noqa: BLE001  # it raises anything: PdfReadError, KeyError, RecursionError
+        warning = f"its pages could not be counted ({error}): check that annotators see them"
+    return MediaFacts("pdf", mime, warning=warning)

@@ -91,6 +91,7 @@ def test_up_prints_the_addresses_and_stops_all_it_started(home: Path) -> None:
         assert process.pid is not None
         os.kill(process.pid, signal.SIGTERM)
         assert process.wait(60) == 0
+        ending = process.log_text()[len(text) :]
     stack = Settings(home=home).local_stack
     assert all(
         value in text
@@ -105,7 +106,9 @@ def test_up_prints_the_addresses_and_stops_all_it_started(home: Path) -> None:
     assert "No labeling project yet" in text
     assert (second.returncode, "already runs on" in second.stderr) == (1, True)
     assert not any(map(is_listening, ports(home)))
-    assert "Shutting down" in (home / "logs" / "dagster_code_server.log").read_text()
+    # Dagster's code server hangs now and then when it is asked to end; then it is killed, and `up` says so.
+    log = (home / "logs" / "dagster_code_server.log").read_text()
+    assert "Shutting down" in log or "Dagster code server did not stop within" in ending
 
 
 def test_a_project_that_cannot_be_read_is_named_before_anything_starts(home: Path) -> None:

@@ -6,6 +6,7 @@ time about a minute. Tests that use it get the marker `label_studio` by themselv
 
 import itertools
 import os
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -39,6 +40,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "label_studio_database" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.label_studio)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _polite_signals() -> Iterator[None]:
+    """Dagster gives SIGTERM the handler of SIGINT. Shells ignore that in the background, and children inherit it."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")

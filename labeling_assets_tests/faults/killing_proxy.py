@@ -48,16 +48,16 @@ class KillingProxy:
 
     def _serve(self, client: socket.socket) -> None:
         with client, socket.create_connection(self._server) as server:
-            while (query := _frame(client)) is not None:
+            while (query := read_frame(client)) is not None:
                 if self._is_the_one(query):
                     if self._moment == "after":
                         server.sendall(query)
-                        _frame(server)
+                        read_frame(server)
                     if self.victim:
                         os.kill(self.victim, signal.SIGKILL)
                     return
                 server.sendall(query)
-                answer = _frame(server)
+                answer = read_frame(server)
                 if answer is None:
                     return
                 client.sendall(answer)
@@ -70,12 +70,12 @@ class KillingProxy:
             return self.writes == self._at
 
 
-def _frame(connection: socket.socket) -> bytes | None:
+def read_frame(connection: socket.socket) -> bytes | None:
     """Length and content of the next frame; None when the other side has gone."""
     try:
         head = _exactly(connection, _LENGTH.size)
         return head + _exactly(connection, _LENGTH.unpack(head)[0])
-    except (EOFError, ConnectionError):
+    except (EOFError, OSError):
         return None
 
 

@@ -8,7 +8,6 @@ import http.client
 import json
 import re
 import socket
-import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,9 +15,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 from urllib.parse import urlsplit
 
+from labeling_assets_tests.faults.killing_proxy import read_frame
 from labeling_assets_tests.faults.referee import Referee
 
-_LENGTH: Final = struct.Struct("@I")
 # A quote within a text is escaped, so these are commands and classes.
 _COMMAND: Final = re.compile(rb'(?<!\\)"((?:Add|Find|Update|Delete|Get|Create|Remove|Authenticate|Refresh)\w*)": \{')
 _CLASS: Final = re.compile(rb'(?<!\\)"(?:with_)?class": "(\w+)"')
@@ -59,7 +58,7 @@ class DatabaseProxy:
 
     def _serve(self, client: socket.socket) -> None:
         with client, socket.create_connection(self._server) as server, suppress(ConnectionError):
-            while (query := _frame(client)) is not None:
+            while (query := read_frame(client)) is not None:
                 if not self._exchange(client, server, query):
                     self._referee.strike()
                     return
@@ -69,7 +68,7 @@ class DatabaseProxy:
         if not self._referee.passes("ApertureDB", what, "before", writes=writes):
             return False
         server.sendall(query)
-        answer = _frame(server)
+        answer = read_frame(server)
         if answer is None or not self._referee.passes("ApertureDB", what, "done", writes=writes):
             return False
         # Asked first: from here on nothing that the client sends may get through.
@@ -82,25 +81,6 @@ def _named(query: bytes) -> tuple[str, bool]:
     commands = list(dict.fromkeys(_COMMAND.findall(query)))
     classes = dict.fromkeys(_CLASS.findall(query))
     return b" ".join([*commands, *classes]).decode(), any(command.startswith(_WRITING) for command in commands)
-
-
-def _frame(connection: socket.socket) -> bytes | None:
-    """Length and content of the next frame; None when the other side has gone."""
-    try:
-        head = _exactly(connection, _LENGTH.size)
-        return head + _exactly(connection, _LENGTH.unpack(head)[0])
-    except (EOFError, OSError):
-        return None
-
-
-def _exactly(connection: socket.socket, size: int) -> bytes:
-    received = bytearray()
-    while len(received) < size:
-        part = connection.recv(size - len(received))
-        if not part:
-            raise EOFError
-        received += part
-    return bytes(received)
 
 
 @contextmanager

@@ -21,9 +21,13 @@ LABEL_STUDIO_POOL: Final = "label_studio"
 
 
 class SyncConfig(dg.Config):
-    """`full` compares everything again, whatever the watermark says."""
+    """`full` compares everything again, whatever the watermark says.
+
+    `allow_mass_deletion`: it is meant that much of the batch, or the whole project, is gone from Label Studio.
+    """
 
     full: bool = False
+    allow_mass_deletion: bool = False
 
 
 def key_of(project: Project, name: str) -> dg.AssetKey:
@@ -159,7 +163,14 @@ def _annotations(project: Project) -> dg.AssetsDefinition:
         batch, started = context.partition_key, time.time()
         with as_failures(batch), aperturedb.connect() as db, label_studio.connect() as ls:
             report = collect_annotations(
-                db, ls, project, batch=batch, full=config.full, run_id=_run_id(context), progress=context.log.info
+                db,
+                ls,
+                project,
+                batch=batch,
+                full=config.full,
+                allow_mass_deletion=config.allow_mass_deletion,
+                run_id=_run_id(context),
+                progress=context.log.info,
             )
             pictures = [] if report.idle else labelled_pictures(db, project, batch=batch)
             versions = batch_versions(db, project.slug, batch)

@@ -8,6 +8,7 @@ from labeling_assets.commands.batch import batch
 from labeling_assets.commands.dataset import dataset
 from labeling_assets.commands.explain import explain
 from labeling_assets.commands.gateway import gateway
+from labeling_assets.commands.plan import plan
 from labeling_assets.commands.push import push
 from labeling_assets.commands.sync import status, sync
 from labeling_assets.commands.up import up
@@ -30,7 +31,7 @@ def main() -> None:
     """Media in ApertureDB, labels from Label Studio, every step in Dagster."""
 
 
-for _command in (up, status, sync, push, batch, adopt, dataset, aperturedb, gateway, explain):
+for _command in (up, status, plan, sync, push, batch, adopt, dataset, aperturedb, gateway, explain):
     main.add_command(_command)
 
 

@@ -4,6 +4,7 @@
       x ConfigurationError      a setting, a credential, a project folder: nothing was tried
       x InputError              a file, a row, a batch name that was handed in
       x DataError               what a system holds contradicts itself (GUIDs, rebuilt servers)
+        - ProjectGoneError      Label Studio no longer has a project
       + ServiceError            ApertureDB or Label Studio did not do what was asked
         - TransientError        connection, 408, 429, 5xx: the same call may work later
         - RefusedError          the service said no; the same call will be refused again
@@ -30,6 +31,10 @@ class InputError(LabelingAssetsError):
 
 class DataError(LabelingAssetsError):
     """Two systems contradict each other and a person has to decide."""
+
+
+class ProjectGoneError(DataError):
+    """Label Studio no longer has a project whose labels ApertureDB holds."""
 
 
 class ServiceError(LabelingAssetsError):

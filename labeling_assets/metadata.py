@@ -81,6 +81,7 @@ def of_collect(
         "deleted": report.deleted,
         "unchanged": report.unchanged,
         "tasks read": report.tasks_read,
+        "read by": report.read_by,
         "tasks withdrawn": report.tasks_withdrawn,
         "regions written": report.regions,
         "quarantined tasks": len(report.quarantined),
@@ -95,6 +96,8 @@ def of_collect(
     }
     if report.rewritten:
         values["written again by a newer mapping"] = report.rewritten
+    if report.unexpected:
+        values["tasks of others"] = report.unexpected
     if report.noted:
         values["versions from webhooks"] = report.noted
     if report.raw_kinds:

@@ -21,6 +21,7 @@ KEYFRAME: Final = "LS_keyframe"
 LABEL: Final = "LS_label"
 SYNC: Final = "LS_sync"
 NOTE: Final = "LS_note"
+UNEXPECTED: Final = "LS_unexpected"
 
 # Built-in classes, as they are named in connections and indexes.
 IMAGE: Final = "_Image"

@@ -64,6 +64,26 @@ class Project(BaseModel):
     label_config_changes: Literal["refuse", "allow"] = Field(
         "refuse", description="Whether a change that drops labels in use may be applied."
     )
+    allow_deletions: bool = Field(
+        False,
+        description="Whether what people delete in Label Studio is deleted in ApertureDB, too, with all its earlier "
+        "versions, instead of becoming a tombstone.",
+    )
+    allow_label_edits: bool = Field(
+        True, description="Whether edits in Label Studio of labels that were pushed from ApertureDB are taken over."
+    )
+    max_deleted_share: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="A sync that would take away more than this part of a batch's annotations or tasks, and more than "
+        "10, stops and says so; 1 is no limit.",
+    )
+    unexpected: Literal["ignore", "keep", "fail"] = Field(
+        "ignore",
+        description="What to do about tasks in the Label Studio project that show no medium of ApertureDB: count them, "
+        "keep their JSON in ApertureDB, or let the sync fail after it has brought everything else.",
+    )
     poll_seconds: int = Field(30, ge=5, description="How often the sensors look.")
     min_interval_seconds: int = Field(30, ge=0, description="Quiet time before changed annotations are fetched.")
     max_lag_seconds: int = Field(600, ge=0, description="Fetch changed annotations after this time in any case.")

@@ -96,6 +96,11 @@ def with_model_version(version: str) -> Filter:
     return Filter("predictions_model_versions", "contains", "List", [version])
 
 
+def view_filters(filters: Sequence[Filter]) -> dict[str, Any]:
+    """As a saved view of the data manager keeps them."""
+    return {"conjunction": "and", "items": [item.as_json() for item in filters]}
+
+
 def query_text(filters: Sequence[Filter], ordering: str | None = None) -> str:
     """The `query` parameter. `ordering` is `tasks:updated_at`, `-tasks:id` and so on.
 
@@ -103,7 +108,7 @@ def query_text(filters: Sequence[Filter], ordering: str | None = None) -> str:
     """
     query: dict[str, Any] = {}
     if filters:
-        query["filters"] = {"conjunction": "and", "items": [item.as_json() for item in filters]}
+        query["filters"] = view_filters(filters)
     if ordering:
         query["ordering"] = [ordering]
     return json.dumps(query, separators=(",", ":")).replace("%", "%25")

@@ -14,7 +14,7 @@ from labeling_assets.clients.constraints import Condition, all_of, equal, not_eq
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.clients.label_studio_query import Filter, format_time
 from labeling_assets.clients.query import Query
-from labeling_assets.errors import ConfigurationError, DataError, RefusedError
+from labeling_assets.errors import ConfigurationError, DataError, ProjectGoneError, RefusedError
 from labeling_assets.mapping.label_config import LabelConfig
 from labeling_assets.projects import Project
 from labeling_assets.sync.database import SCHEMA_VERSION, refuse_other_schema
@@ -74,16 +74,19 @@ def checked_project(ls: LabelStudio, record: ProjectRecord) -> ls_client.Project
     """The project as Label Studio has it now, in one request.
 
     Raises:
-        DataError: it is gone, or another project has its id: the server was rebuilt. Nothing was written.
+        ProjectGoneError: it is gone.
+        DataError: another project has its id: the server was rebuilt. Nothing was written.
     """
     try:
         found = ls.project(record.project_id)
     except RefusedError as error:
         if error.status != _NOT_FOUND:
             raise
-        raise DataError(
+        raise ProjectGoneError(
             f"Project {record.project_id} ({record.slug}) is gone from {ls.url}. Its labels stay in ApertureDB. "
-            "Restore it in Label Studio, or remove its LS_project entity to let a new one be made."
+            "Restore it in Label Studio. If it was deleted on purpose, run labeling-assets sync --project "
+            f"{record.slug} --full --allow-mass-deletion: its annotations are then removed as the project's policy "
+            "says, and the next import makes a new project."
         ) from error
     if format_time(found.created_at) != record.created_at:
         raise DataError(
@@ -92,6 +95,11 @@ def checked_project(ls: LabelStudio, record: ProjectRecord) -> ls_client.Project
             "or written. Point LABEL_STUDIO_URL at the right server, or rename the project's folder to begin anew here."
         )
     return found
+
+
+def forget_project(db: ApertureDB, record: ProjectRecord) -> None:
+    """ApertureDB no longer knows a project that is gone from Label Studio, so that a new one may be made."""
+    db.one("DeleteEntity", {"with_class": names.PROJECT, "constraints": equal(names.KEY, record.key)})
 
 
 def ensure_project(db: ApertureDB, ls: LabelStudio, project: Project) -> ProjectRecord:

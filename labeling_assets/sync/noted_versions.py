@@ -62,18 +62,19 @@ def keep_noted_versions(
     held: Lease,
     annotators: Mapping[int, str],
     run_id: str = "",
+    erase: bool = False,
 ) -> KeptVersions:
     """Make revisions of the versions that these notes carry and no sync has seen, and remove the notes.
 
     To be called when the batch has been read and written. Such a revision has `LS_noted`, no `LS_revision`, and is
     valid for no time (`LS_valid_from` = `LS_valid_to`): ApertureDB never had it as the current version. An annotation
-    that was made and deleted between two syncs has nothing but such revisions.
+    that was made and deleted between two syncs has nothing but such revisions; with `erase` it has none.
 
     Raises:
         TransientError: another process has the batch now; the notes stay.
     """
     kept = KeptVersions()
-    keeper = _Keeper(db, record, held, batch=batch, annotators=annotators, run_id=run_id)
+    keeper = _Keeper(db, record, held, batch=batch, annotators=annotators, run_id=run_id, erase=erase)
     for some in chunks(keys, _CHUNK):
         keeper.keep(some, kept)
     return kept
@@ -91,8 +92,9 @@ class _Keeper:
         batch: str,
         annotators: Mapping[int, str],
         run_id: str,
+        erase: bool,
     ) -> None:
-        self._db, self._record, self._held = db, record, held
+        self._db, self._record, self._held, self._erase = db, record, held, erase
         self._batch, self._annotators, self._run_id = batch, annotators, run_id
 
     def keep(self, keys: Sequence[str], kept: KeptVersions) -> None:
@@ -116,7 +118,8 @@ class _Keeper:
         current, revisions = _known(self._db, {version.guid for version in versions})
         media = _media_of_tasks(self._db, self._record, [v for v in versions if v.guid not in current])
         query = Query()
-        new = unseen(versions, _times([*current.values(), *revisions]))
+        kept = [version for version in versions if version.guid in current or not self._erase]
+        new = unseen(kept, _times([*current.values(), *revisions]))
         for version in new:
             found = current.get(version.guid)
             medium = str(found["LS_media_guid"]) if found else media.get(version.task_id, "")

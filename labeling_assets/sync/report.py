@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 Progress = Callable[[str], None]
 
@@ -63,7 +64,9 @@ class CollectReport:
 
     `rewritten` are the same, but a full sync wrote their regions again: an older mapping made them, or ApertureDB had
     refused some.
-    `noted` versions came by webhook and were replaced before this sync could read them.
+    `noted` versions came by webhook and were replaced before this sync could read them. `read_by` is how Label Studio
+    was read: by its list of tasks, or by a snapshot export and then the list. `unexpected` tasks of the project show
+    no medium of ApertureDB.
     """
 
     project: str
@@ -82,6 +85,8 @@ class CollectReport:
     idle: bool = False
     rewritten: int = 0
     noted: int = 0
+    read_by: Literal["list", "snapshot"] = "list"
+    unexpected: int = 0
     raw_kinds: dict[str, int] = field(default_factory=dict)
     problems: list[Note] = field(default_factory=list)
     quarantined: list[Note] = field(default_factory=list)

@@ -26,7 +26,9 @@ _PROPERTIES: Final = (
     "LS_media_guid",
     "LS_mapping_version",
     "LS_incomplete",
+    "LS_source",
 )
+IMPORTED: Final = "imported"  # what a push brought to Label Studio, and nobody has edited: in `LS_source`
 # Before the content hash of what two writers wrote at once: no annotation has this hash, so it is written again.
 _DOUBTFUL: Final = "?"
 
@@ -35,7 +37,8 @@ _DOUBTFUL: Final = "?"
 class StoredAnnotation:
     """What a sync needs to know of an annotation in ApertureDB.
 
-    `stale`: its regions are those of an older mapping, or ApertureDB refused some of them.
+    `stale`: its regions are those of an older mapping, or ApertureDB refused some of them. `imported`: it is what a
+    push sent, and nobody's work.
     """
 
     guid: str
@@ -46,6 +49,7 @@ class StoredAnnotation:
     revision: int
     deleted: bool
     stale: bool = False
+    imported: bool = False
 
     @classmethod
     def of(cls, row: Object) -> "StoredAnnotation":
@@ -59,6 +63,7 @@ class StoredAnnotation:
             revision=int(row["LS_revision"] or 1),
             deleted=row["LS_deleted_at"] is not None,
             stale=row["LS_mapping_version"] != MAPPING_VERSION or row["LS_incomplete"] is not None,
+            imported=row["LS_source"] == IMPORTED,
         )
 
 

@@ -10,9 +10,10 @@ from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.errors import DataError, LabelingAssetsError, TransientError
 from labeling_assets.projects import Project
 from labeling_assets.sync.changes import Cursor, config_warning, observe
-from labeling_assets.sync.collect_annotations import collect_annotations
+from labeling_assets.sync.collect_annotations import collect_annotations, plan_annotations
 from labeling_assets.sync.counts import count_by
 from labeling_assets.sync.labeling_project import ProjectRecord, recorded_project
+from labeling_assets.sync.planned_changes import BatchPlan
 from labeling_assets.sync.report import CollectReport, Progress
 from labeling_assets.sync.watermark import load_states
 
@@ -28,6 +29,8 @@ def sync_project(
     progress: Progress = lambda _: None,
     warn: Progress = lambda _: None,
     done: Callable[[CollectReport], None] = lambda _: None,
+    allow_mass_deletion: bool = False,
+    agreed: Mapping[str, BatchPlan] | None = None,
 ) -> list[CollectReport]:
     """Sync the batches that changed since the last call, or those named, or with `full` all of them.
 
@@ -44,27 +47,65 @@ def sync_project(
         progress: Gets a line for each few tasks.
         warn: Gets what a person should know although nothing failed.
         done: Gets the report of each batch at once, also if another one fails later.
+        allow_mass_deletion: A person has said that it is meant when much of a batch, or the project, is gone.
+        agreed: Batch -> plan; only these batches, and only what their plans have.
 
     Raises:
         DataError: the project was never made, is gone, or Label Studio was rebuilt.
         LabelingAssetsError: some batches failed; names them all. TransientError if one may work later.
     """
-    record = recorded_project(db, ls, project)
-    if record is None:
-        raise DataError(f"Project {project.slug!r} has no tasks in {ls.url} yet: import a batch first.")
+    record = _recorded(db, ls, project)
 
     def collect(batch: str) -> CollectReport:
-        report = collect_annotations(db, ls, project, batch=batch, full=full, run_id=run_id, progress=progress)
+        report = collect_annotations(
+            db,
+            ls,
+            project,
+            batch=batch,
+            full=full if agreed is None else agreed[batch].full,
+            run_id=run_id,
+            progress=progress,
+            allow_mass_deletion=allow_mass_deletion,
+            agreed=agreed[batch] if agreed is not None else None,
+        )
         done(report)
         return report
 
-    wanted = list(batches) or (batches_of(db, record) if full else [])
+    wanted = list(agreed) if agreed is not None else list(batches) or (batches_of(db, record) if full else [])
+    if agreed is not None and not wanted:
+        return []
     if wanted:
         failures: dict[str, LabelingAssetsError] = {}
         reports = _collected(wanted, collect, failures)
         _raise(failures)
         return reports
     return _sync_changed(db, ls, record, collect, warn)
+
+
+def plan_project(
+    db: ApertureDB,
+    ls: LabelStudio,
+    project: Project,
+    *,
+    batches: Iterable[str] = (),
+    full: bool = False,
+    progress: Progress = lambda _: None,
+) -> list[BatchPlan]:
+    """What `sync_project` would do now, for the same batches; writes nothing, not even how far it looked.
+
+    Raises:
+        DataError: the project was never made, is gone, or Label Studio was rebuilt.
+    """
+    record = _recorded(db, ls, project)
+    wanted = list(batches) or (batches_of(db, record) if full else sorted(_look(db, ls, record)[1].pending))
+    return [plan_annotations(db, ls, project, batch=batch, full=full, progress=progress) for batch in wanted]
+
+
+def _recorded(db: ApertureDB, ls: LabelStudio, project: Project) -> ProjectRecord:
+    record = recorded_project(db, ls, project)
+    if record is None:
+        raise DataError(f"Project {project.slug!r} has no tasks in {ls.url} yet: import a batch first.")
+    return record
 
 
 def batches_of(db: ApertureDB, record: ProjectRecord) -> list[str]:
@@ -80,10 +121,7 @@ def _sync_changed(
     collect: Callable[[str], CollectReport],
     warn: Progress,
 ) -> list[CollectReport]:
-    states = load_states(db, record.key)
-    before = _load_cursor(db, record)
-    unsynced = set(batches_of(db, record)) - states.keys()
-    cursor = observe(db, ls, record, states, cursor=before, unsynced=unsynced)
+    before, cursor = _look(db, ls, record)
     if cursor.config_changed:
         warn(config_warning(record))
     failures: dict[str, LabelingAssetsError] = {}
@@ -96,6 +134,14 @@ def _sync_changed(
         _save_cursor(db, record, cursor)
     _raise(failures)
     return reports
+
+
+def _look(db: ApertureDB, ls: LabelStudio, record: ProjectRecord) -> tuple[Cursor, Cursor]:
+    """What the last sync remembered, and the same after a look at Label Studio."""
+    states = load_states(db, record.key)
+    before = _load_cursor(db, record)
+    unsynced = set(batches_of(db, record)) - states.keys()
+    return before, observe(db, ls, record, states, cursor=before, unsynced=unsynced)
 
 
 def _collected(

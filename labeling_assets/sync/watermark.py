@@ -26,7 +26,8 @@ class SyncState:
     `window_total` and `window_newest` describe the tasks from `since` on as they were at the last complete sync:
     if Label Studio gives the same two, nothing changed. `touched_since` is where the last sync that wrote anything
     began to read. `others` is how many more tasks the project has in Label Studio than ApertureDB knows: people may
-    add tasks of their own. `quarantined` maps task ids to the reason why nothing of them was written.
+    add tasks of their own. `removed` annotations went since the last complete sync. `quarantined` maps task ids to the
+    reason why nothing of them was written.
     """
 
     key: str
@@ -35,6 +36,7 @@ class SyncState:
     window_newest: str = ""
     touched_since: str = ""
     others: int = 0
+    removed: int = 0
     quarantined: Mapping[int, str] = field(default_factory=dict)
 
     @property
@@ -54,10 +56,10 @@ class SyncState:
     def closed(self, seen: Mapping[int, str]) -> "SyncState":
         """The state after a complete sync that saw `seen`, task id -> `updated_at`."""
         if not self.watermark:
-            return replace(self, window_total=0, window_newest="")
+            return replace(self, window_total=0, window_newest="", removed=0)
         start = format_time(parse_time(self.watermark) - OVERLAP)
         window = [updated_at for updated_at in seen.values() if updated_at >= start]
-        return replace(self, window_total=len(window), window_newest=max(window, default=""))
+        return replace(self, window_total=len(window), window_newest=max(window, default=""), removed=0)
 
     def save(self, query: Query, condition: Condition | None = None) -> None:
         """Append the update of the stored state to a query, under a condition such as `Lease.condition`."""
@@ -72,6 +74,7 @@ class SyncState:
                     "LS_window_newest": self.window_newest,
                     "LS_touched_since": self.touched_since,
                     "LS_others": self.others,
+                    "LS_removed": self.removed,
                     "LS_quarantined": json.dumps({str(k): v for k, v in self.quarantined.items()}),
                 },
             },
@@ -84,6 +87,7 @@ _PROPERTIES: Final = (
     "LS_window_newest",
     "LS_touched_since",
     "LS_others",
+    "LS_removed",
     "LS_quarantined",
 )
 
@@ -122,5 +126,6 @@ def _parsed(key: str, row: Mapping[str, Any]) -> SyncState:
         window_newest=row.get("LS_window_newest") or "",
         touched_since=row.get("LS_touched_since") or "",
         others=int(row.get("LS_others") or 0),
+        removed=int(row.get("LS_removed") or 0),
         quarantined={int(task): str(why) for task, why in json.loads(row.get("LS_quarantined") or "{}").items()},
     )

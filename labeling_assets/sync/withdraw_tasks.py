@@ -14,7 +14,7 @@ from labeling_assets.projects import Project
 from labeling_assets.sync.labeling_project import ProjectRecord
 from labeling_assets.sync.lease import Lease
 from labeling_assets.sync.media_store import KINDS
-from labeling_assets.sync.stored_annotations import annotations_of_tasks
+from labeling_assets.sync.stored_annotations import StoredAnnotation, annotations_of_tasks
 from labeling_assets.sync.write_annotation import AnnotationWriter
 
 _PROPERTIES: Final = (names.LS_GUID, "LS_task_id", "LS_task_created_at", "LS_media_guid")
@@ -24,7 +24,7 @@ _IDS_ONLY: Final[dict[str, Any]] = {"include": ("id", "created_at"), "page_size"
 
 @dataclass(slots=True)
 class Missing:
-    """Tasks of a batch that Label Studio no longer shows in it.
+    """Tasks of a batch that Label Studio no longer shows in it, of the `known` ones that ApertureDB has.
 
     `gone` holds what ApertureDB knows of those that were deleted; `moved` are still there under another
     `data.import_batch`, task id -> reason.
@@ -32,6 +32,7 @@ class Missing:
 
     gone: list[Object] = field(default_factory=list)
     moved: dict[int, str] = field(default_factory=dict)
+    known: int = 0
 
     @property
     def task_ids(self) -> set[int]:
@@ -41,20 +42,36 @@ class Missing:
 
 def missing_tasks(db: ApertureDB, ls: LabelStudio, record: ProjectRecord, *, batch: str, full: bool = False) -> Missing:
     """The tasks of a batch that are missing in Label Studio; one request if the counts agree, unless `full`."""
-    condition = record.condition(equal("LS_batch", batch), not_equal("LS_state", "withdrawn"))
-    known = db.find("FindEntity", condition, class_name=names.TASK, properties=_PROPERTIES)
+    known = live_tasks(db, record, batch)
     if not full and ls.count_tasks(record.project_id, [in_batch(batch)]) == len(known):
-        return Missing()
+        return Missing(known=len(known))
     there = {_identity(task) for task in ls.iterate_by_id(record.project_id, [in_batch(batch)], **_IDS_ONLY)}
     absent = {(int(row["LS_task_id"]), str(row["LS_task_created_at"])): row for row in known}
     absent = {identity: row for identity, row in absent.items() if identity not in there}
-    missing = Missing()
+    missing = Missing(known=len(known))
     for task in ls.tasks_by_id(record.project_id, [task_id for task_id, _ in absent]):
         if absent.pop(_identity(task), None) is not None:
             other = task["data"].get("import_batch")
             missing.moved[int(task["id"])] = f"its data.import_batch was changed from {batch!r} to {other!r}"
     missing.gone = list(absent.values())
     return missing
+
+
+def live_tasks(db: ApertureDB, record: ProjectRecord, batch: str) -> list[Object]:
+    """What ApertureDB knows of the tasks of a batch that are not withdrawn."""
+    condition = record.condition(equal("LS_batch", batch), not_equal("LS_state", "withdrawn"))
+    return db.find("FindEntity", condition, class_name=names.TASK, properties=_PROPERTIES)
+
+
+def annotations_of(db: ApertureDB, record: ProjectRecord, gone: Sequence[Object]) -> list[StoredAnnotation]:
+    """The current annotations of these tasks: those that are withdrawn with them."""
+    stored = annotations_of_tasks(db, record, [int(row["LS_task_id"]) for row in gone])
+    return [
+        known
+        for row in gone
+        for known in stored.get(int(row["LS_task_id"]), {}).values()
+        if not known.deleted and known.media_guid == row["LS_media_guid"]
+    ]
 
 
 def twins_of(ls: LabelStudio, record: ProjectRecord, missing: Missing) -> dict[int, str]:
@@ -76,7 +93,7 @@ def withdraw_tasks(
     held: Lease,
     run_id: str,
 ) -> int:
-    """Mark deleted tasks as withdrawn and bury their annotations; returns how many annotations that were.
+    """Mark deleted tasks as withdrawn and remove their annotations; returns how many annotations that were.
 
     The media of `shown` have another task, so their state stays.
     """
@@ -100,21 +117,17 @@ def _withdraw(
     held: Lease,
     run_id: str,
 ) -> int:
-    stored = annotations_of_tasks(db, record, [int(row["LS_task_id"]) for row in gone])
+    live = annotations_of(db, record, gone)
     query = Query()
     writer = AnnotationWriter(query)
-    buried = 0
+    for known in live:
+        writer.remove(known, run_id, erase=project.allow_deletions)
     for row in gone:
-        of_task = stored.get(int(row["LS_task_id"]), {}).values()
-        live = [known for known in of_task if not known.deleted and known.media_guid == row["LS_media_guid"]]
-        for known in live:
-            writer.bury(known, run_id)
-        withdrawn = {"LS_state": "withdrawn"}
         condition = equal(names.LS_GUID, row[names.LS_GUID])
-        query.add("UpdateEntity", {"with_class": names.TASK, "constraints": condition, "properties": withdrawn})
+        body = {"with_class": names.TASK, "constraints": condition, "properties": {"LS_state": "withdrawn"}}
+        query.add("UpdateEntity", body)
         for kind in KINDS if row["LS_media_guid"] not in shown else ():
             medium = equal(names.GUID, row["LS_media_guid"])
             query.add(f"Update{kind}", {"constraints": medium, "properties": {project.state: "withdrawn"}})
-        buried += len(live)
     held.run(db, query)
-    return buried
+    return len(live)

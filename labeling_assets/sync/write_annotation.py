@@ -14,8 +14,8 @@ from labeling_assets.identity import is_as_sent, labels_guid
 from labeling_assets.mapping.annotation import MAPPING_VERSION, MappedAnnotation, content_hash
 from labeling_assets.mapping.payload import payload
 from labeling_assets.sync.media_store import ROLE
-from labeling_assets.sync.stored_annotations import StoredAnnotation, annotation_guid, known_hash
-from labeling_assets.sync.write_regions import IMPORTED, Detail, RegionWriter
+from labeling_assets.sync.stored_annotations import IMPORTED, StoredAnnotation, annotation_guid, known_hash
+from labeling_assets.sync.write_regions import Detail, RegionWriter
 from labeling_assets.sync.write_regions import TaskContext as TaskContext  # to import both from here
 
 # The size limit of a string property is not documented; larger JSON goes into a connected blob.
@@ -117,6 +117,29 @@ class AnnotationWriter:
             deleted["LS_deleted_run_id"] = run_id  # LS_run_id stays: which run wrote what was deleted
         self._conditional_update(stored, {"properties": deleted}, "")
         self._remove_regions(stored.guid)
+
+    def erase(self, stored: StoredAnnotation) -> None:
+        """Delete an annotation that Label Studio no longer has, with its JSON, regions and earlier versions."""
+        current, versions = self.query.reference(), self.query.reference()
+        same = all_of(equal(names.LS_GUID, stored.guid), equal("LS_content_hash", stored.content_hash))
+        self.query.add("FindEntity", {"_ref": current, "with_class": names.ANNOTATION, "constraints": same})
+        condition = equal("LS_annotation_guid", stored.guid)
+        self.query.add("FindEntity", {"_ref": versions, "with_class": names.REVISION, "constraints": condition})
+        for owner in (current, versions):
+            blobs = self.query.reference()
+            edge = {"ref": owner, "connection_class": names.ANNOTATION_PAYLOAD, "direction": "out"}
+            self.query.add("FindBlob", {"_ref": blobs, "is_connected_to": edge, "blobs": False})
+            self.query.add("DeleteBlob", {"ref": blobs})
+        self._remove_regions(stored.guid)
+        for owner in (versions, current):
+            self.query.add("DeleteEntity", {"ref": owner})
+
+    def remove(self, stored: StoredAnnotation, run_id: str, *, erase: bool) -> None:
+        """`erase` or `bury`, as the project's policy says."""
+        if erase:
+            self.erase(stored)
+        else:
+            self.bury(stored, run_id)
 
     def _conditional_update(self, stored: StoredAnnotation, body: dict[str, Any], written: str) -> None:
         """Only the version that was read may be replaced: an older sync must not overwrite a newer one."""

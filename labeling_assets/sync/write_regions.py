@@ -13,12 +13,12 @@ from labeling_assets.mapping.objects import form_of
 from labeling_assets.mapping.region import FrameRange, Mask, Native, PixelBox, PixelPolygon, Region, TimeRange
 from labeling_assets.sync.labeling_project import ProjectRecord
 from labeling_assets.sync.media_store import ROLE, Medium
+from labeling_assets.sync.stored_annotations import IMPORTED
 
 # References go to 99,999 and a message to 256 MB; an annotation is never spread over several queries.
 MOST_COMMANDS: Final = 60_000
 MOST_MASK_BYTES: Final = 64_000_000
 MASK: Final = "mask"  # the role of a blob that is one
-IMPORTED: Final = "imported"  # the LS_source of what a push sent and nobody changed
 _ADD: Final[dict[type, tuple[str, str]]] = {  # form -> command, and what it is put on
     PixelBox: ("AddBoundingBox", "Image"),
     PixelPolygon: ("AddPolygon", "Image"),

@@ -15,10 +15,10 @@ from labeling_assets.identity import content_guid, sha256_of
 from labeling_assets.local_aperturedb.server import LocalServer
 from labeling_assets.mapping.medium import Medium as MappedMedium
 from labeling_assets.sync.batch_rows import read_rows
-from labeling_assets.sync.collect_annotations import picture_of as medium_of
 from labeling_assets.sync.ingest_media import ingest_media
 from labeling_assets.sync.media_store import media_of_batch
 from labeling_assets.sync.report import IngestReport
+from labeling_assets.sync.shown_medium import picture_of as medium_of
 from labeling_assets_tests.sync.recordings import film, pdf, sound, turned
 from labeling_assets_tests.sync.served_files import served
 from labeling_assets_tests.sync.world import Stock, picture, pictures, write_files, write_project

@@ -1,0 +1,103 @@
+"""A snapshot export of Label Studio: the fastest way to read many tasks at once (1.23.2: twice as fast as a list).
+
+Community can export only what a saved view of the data manager filters, so a view is made for a moment. Both, the view
+and the snapshot, are deleted afterwards; what a killed process left is deleted by a later one.
+"""
+
+import contextlib
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import IO, Any, Final
+
+import ijson
+
+from labeling_assets.clients.label_studio_connection import Connection
+from labeling_assets.clients.label_studio_query import Filter, format_time, parse_time, view_filters
+from labeling_assets.clients.label_studio_records import SYNC_FIELDS, Task
+from labeling_assets.errors import LabelingAssetsError, TransientError
+
+# 50,000 tasks take 76 s, within the request.
+_TIMEOUT_S: Final = 1800.0
+_TITLE: Final = "labeling_assets snapshot"
+_LEFT_AFTER: Final = timedelta(hours=6)
+_KEYS_OF_TASKS: Final = frozenset(SYNC_FIELDS)
+_KEYS_OF_ANNOTATIONS: Final = _KEYS_OF_TASKS - {"data", "is_labeled", "annotations"}
+
+_log = logging.getLogger(__name__)
+
+
+def iterate_snapshot(connection: Connection, project_id: int, filters: Sequence[Filter]) -> Iterator[Task]:
+    """Every task that matches, in the form of `LabelStudio.iterate_changed` but in no order, `is_labeled` excepted.
+
+    Memory stays the same however many there are: the answer goes into a temporary file and is parsed from there.
+
+    Raises:
+        ServiceError: the server makes no snapshot, or it was deleted meanwhile; some tasks may have been given.
+    """
+    with tempfile.TemporaryFile() as file:
+        _download(connection, project_id, filters, file)
+        file.seek(0)
+        try:
+            for task in ijson.items(file, "item", use_float=True):
+                yield _as_listed(task)
+        except ijson.JSONError as error:
+            raise TransientError(f"The snapshot of project {project_id} cannot be read: {error}") from error
+
+
+def _download(connection: Connection, project_id: int, filters: Sequence[Filter], file: IO[bytes]) -> None:
+    exports = f"/api/projects/{project_id}/exports/"
+    _remove_leftovers(connection, project_id, exports)
+    title = f"{_TITLE} {format_time(datetime.now(UTC))}"
+    data = {"title": title, "filters": view_filters(filters), "ordering": []}
+    view = connection.write("POST", "/api/dm/views/", body={"project": project_id, "data": data})["id"]
+    try:
+        body = {
+            "title": title,
+            "task_filter_options": {"view": view},
+            "serialization_options": {"drafts": {"only_id": True}, "predictions": {"only_id": True}},
+        }
+        made = connection.write("POST", exports, body=body, timeout_s=_TIMEOUT_S)
+        try:
+            if made["status"] != "completed":
+                raise TransientError(f"Label Studio has the snapshot of project {project_id} {made['status']}.")
+            params = {"exportType": "JSON"}
+            connection.download(f"{exports}{made['id']}/download", file, params=params, timeout_s=_TIMEOUT_S)
+        finally:
+            _delete(connection, f"{exports}{made['id']}")
+    finally:
+        _delete(connection, f"/api/dm/views/{view}/")
+
+
+def _as_listed(task: dict[str, Any]) -> Task:
+    annotations = [
+        {key: value for key, value in annotation.items() if key in _KEYS_OF_ANNOTATIONS}
+        for annotation in task.get("annotations") or ()
+    ]
+    return {**{key: value for key, value in task.items() if key in _KEYS_OF_TASKS}, "annotations": annotations}
+
+
+def _remove_leftovers(connection: Connection, project_id: int, exports: str) -> None:
+    views = connection.get("/api/dm/views/", {"project": project_id})
+    left = [(f"/api/dm/views/{view['id']}/", (view.get("data") or {}).get("title")) for view in views]
+    left += [(f"{exports}{made['id']}", made.get("title")) for made in connection.get(exports)]
+    for path, title in left:
+        if _is_left(title):
+            _delete(connection, path)
+
+
+def _is_left(title: Any) -> bool:
+    """Whether a killed process left it: only what has a title of ours, with a time that is long ago."""
+    if not isinstance(title, str) or not title.startswith(f"{_TITLE} "):
+        return False
+    with contextlib.suppress(ValueError):
+        return parse_time(title.removeprefix(f"{_TITLE} ")) < datetime.now(UTC) - _LEFT_AFTER
+    return False
+
+
+def _delete(connection: Connection, path: str) -> None:
+    try:
+        connection.write("DELETE", path)
+    except LabelingAssetsError as error:
+        _log.warning("%s is left in Label Studio until a later snapshot: %s", path, error)

@@ -307,6 +307,20 @@ def test_a_deleted_annotation_is_a_tombstone_that_keeps_its_json(published: Worl
     assert published.boxes("car") == 0
 
 
+def test_where_the_project_allows_deletions_nothing_of_a_deleted_annotation_stays(published: World):
+    published.rewrite(yaml="allow_deletions: true")
+    first, second, _ = published.task_ids()
+    alone, with_task = published.annotate(first, box()), published.annotate(second, outline())
+    published.collect()
+    published.ls.update_annotation(alone["id"], {"result": [box(label="dog")]})
+    published.collect()
+    published.ls.delete_annotation(alone["id"])
+    published.ls.delete_task(second)
+    assert published.collect().deleted == 2
+    assert [published.stored(name) for name in (names.ANNOTATION, names.REVISION, names.REGION)] == [[], [], []]
+    assert (published.boxes("car"), with_task["id"] > 0) == (0, True)
+
+
 def test_a_task_whose_annotation_was_deleted_is_open_again(published: World):
     made = published.annotate(published.task_ids()[0], box())
     published.collect()

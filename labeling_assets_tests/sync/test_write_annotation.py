@@ -90,3 +90,32 @@ def test_a_large_annotation_is_counted_like_any_other(on_picture: Desk):
     found = count_aperturedb(on_picture.stock.db, "cars", "May")
     assert (found.annotations, found.regions) == (1, 1)
     assert "a" * 40_000 in found.contents[1]
+
+
+def test_an_erased_annotation_leaves_nothing(on_picture: Desk):
+    before = on_picture.counts()
+    for letter, hour in (("a", 12), ("b", 13), ("c", 14)):
+        write(on_picture, large(letter, hour))
+    assert payloads(on_picture, names.REVISION) == ["a", "b"]
+    stored = annotations_by_guid(on_picture.stock.db, [GUID])[GUID]
+    for _ in range(2):  # any write may be sent twice
+        writer, _ = on_picture.writer()
+        writer.remove(stored, "run-2", erase=True)
+        on_picture.send()
+    assert on_picture.counts() == before
+    assert on_picture.stock.db.count("FindBlob", equal("LS_role", "payload")) == 0
+
+
+def test_erasing_one_annotation_leaves_the_others(on_picture: Desk):
+    on_picture.create(ON_PICTURE)
+    before = on_picture.of_regions()
+    other = annotation(id=2, result=[note("x")])
+    writer, context = on_picture.writer()
+    writer.create(context, other, map_annotation(other["result"], Medium("image", 40, 30)))
+    on_picture.send()
+    guid = annotation_guid(RECORD, other)
+    writer, _ = on_picture.writer()
+    writer.erase(annotations_by_guid(on_picture.stock.db, [guid])[guid])
+    on_picture.send()
+    assert on_picture.of_regions() == before
+    assert [row["LS_annotation_id"] for row in on_picture.stock.stored(names.ANNOTATION)] == [1]

@@ -248,9 +248,10 @@ class LabelStudio:
         *,
         page_size: int = 200,
         include: Sequence[str] = SYNC_FIELDS,
+        fields: str | None = "all",
     ) -> Iterator[Task]:
         """Every task that matches, in the order of ids. Tasks that come or go meanwhile do no harm to the others."""
-        return by_id(self._first_page(project_id, page_size, include), filters)
+        return by_id(self._first_page(project_id, page_size, include, fields), filters)
 
     def iterate_changed(
         self,
@@ -275,9 +276,13 @@ class LabelStudio:
         """
         return iterate_snapshot(self._connection, project_id, filters)
 
-    def _first_page(self, project_id: int, page_size: int, include: Sequence[str]) -> FirstPage:
+    def _first_page(
+        self, project_id: int, page_size: int, include: Sequence[str], fields: str | None = "all"
+    ) -> FirstPage:
         def first_page(filters: Sequence[Filter], ordering: str) -> TaskPage:
-            return self.list_tasks(project_id, filters=filters, ordering=ordering, page_size=page_size, include=include)
+            return self.list_tasks(
+                project_id, filters=filters, ordering=ordering, page_size=page_size, include=include, fields=fields
+            )
 
         return first_page
 

@@ -40,7 +40,7 @@ def changed(
 ) -> Iterator[tuple[World, Path]]:
     """A project that was in sync, and in which much happened since: its database is to be copied."""
     folder = tmp_path_factory.mktemp("changed")
-    project = write_project(folder / "cars", yaml="title: fault test collect")
+    project = write_project(folder / "cars", yaml="title: fault test collect\nmax_deleted_share: 1")
     with LabelStudio(label_studio_server.url, label_studio_key) as ls:
         with LocalServer(folder / "aperturedb") as server, WatchedDatabase(server.key) as db:
             world = World(db, project, folder / "inbox", ls)

@@ -1,7 +1,7 @@
 """How fast tasks are made and labels come back, measured against a floor.
 
-The floor of a row is raw HTTP calls to the same Label Studio (httpx, the cheapest calls that do it) plus bare writes of the
-same objects to a copy of the same local ApertureDB: the queries that ours sent are sent again, without look-ups,
+The floor of a row is raw HTTP calls to the same Label Studio (httpx, the cheapest calls that do it) plus bare writes of
+the same objects to a copy of the same local ApertureDB: the queries that ours sent are sent again, without look-ups,
 comparison, mapping, lease or watermark. Both are measured in turn; the numbers are medians, `ratio` is floor divided by
 ours: 1 is as fast as the floor. Label Studio and ApertureDB run in processes of their own on this machine.
 

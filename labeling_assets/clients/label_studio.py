@@ -36,7 +36,7 @@ from labeling_assets.clients.label_studio_records import (
     User,
     Webhook,
 )
-from labeling_assets.clients.label_studio_snapshot import iterate_snapshot
+from labeling_assets.clients.label_studio_snapshot import Snapshot, read_snapshot
 from labeling_assets.errors import TransientError
 
 __all__ = ["SYNC_FIELDS", "LabelStudio", "MaybeDoneError", "Probe", "Project", "Task", "TaskPage", "TaskRow", "User"]
@@ -226,6 +226,11 @@ class LabelStudio:
         """0.05 to 0.08 s in a project of 50,000 tasks."""
         return self.list_tasks(project_id, filters=filters, page_size=1, include=("id",), fields=None).total
 
+    def newest_task(self, project_id: int) -> tuple[int, int]:
+        """How many tasks there are, and the highest id; 0 if there is none."""
+        page = self.list_tasks(project_id, ordering="-tasks:id", page_size=1, include=("id",), fields=None)
+        return page.total, int(page.tasks[0]["id"]) if page.tasks else 0
+
     def newest_change(self, project_id: int, filters: Sequence[Filter] = ()) -> Probe:
         """Count and newest `updated_at` in one request for one row."""
         page = self.list_tasks(
@@ -268,13 +273,13 @@ class LabelStudio:
         """
         return by_update(self._first_page(project_id, page_size, include), since, extra_filters)
 
-    def iterate_snapshot(self, project_id: int, filters: Sequence[Filter] = ()) -> Iterator[Task]:
+    def snapshot(self, project_id: int, filters: Sequence[Filter] = ()) -> Snapshot:
         """Every task that matches, in no order, as `iterate_changed` gives it but for `is_labeled`.
 
-        Seven requests, 480 to 770 tasks a second where a list gives 180 to 250. Raises ServiceError where the server
-        makes no snapshot; then some tasks may have been given.
+        Seven requests, 480 to 900 tasks a second where a list gives 180 to 250. Raises ServiceError where the server
+        makes no snapshot, or later, if it cannot be read; then some tasks may have been given.
         """
-        return iterate_snapshot(self._connection, project_id, filters)
+        return read_snapshot(self._connection, project_id, filters)
 
     def _first_page(
         self, project_id: int, page_size: int, include: Sequence[str], fields: str | None = "all"

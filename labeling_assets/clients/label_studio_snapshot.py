@@ -8,6 +8,7 @@ import contextlib
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import IO, Any, Final
 
@@ -28,16 +29,33 @@ _KEYS_OF_ANNOTATIONS: Final = _KEYS_OF_TASKS - {"data", "is_labeled", "annotatio
 _log = logging.getLogger(__name__)
 
 
-def iterate_snapshot(connection: Connection, project_id: int, filters: Sequence[Filter]) -> Iterator[Task]:
-    """Every task that matches, in the form of `LabelStudio.iterate_changed` but in no order, `is_labeled` excepted.
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Tasks in no order, as they were at `made_at`, by the server's clock."""
+
+    made_at: datetime
+    tasks: Iterator[Task]
+
+
+def read_snapshot(connection: Connection, project_id: int, filters: Sequence[Filter]) -> Snapshot:
+    """Every task that matches, in the form of `LabelStudio.iterate_changed`, `is_labeled` excepted.
 
     Memory stays the same however many there are: the answer goes into a temporary file and is parsed from there.
 
     Raises:
-        ServiceError: the server makes no snapshot, or it was deleted meanwhile; some tasks may have been given.
+        ServiceError: the server makes no snapshot, or, while the tasks are being read, it is no JSON.
     """
-    with tempfile.TemporaryFile() as file:
-        _download(connection, project_id, filters, file)
+    file = tempfile.TemporaryFile()  # noqa: SIM115  # closed where it has been read, or with the generator
+    try:
+        made_at = _download(connection, project_id, filters, file)
+    except BaseException:
+        file.close()
+        raise
+    return Snapshot(made_at, _tasks_in(file, project_id))
+
+
+def _tasks_in(file: IO[bytes], project_id: int) -> Iterator[Task]:
+    with file:
         file.seek(0)
         try:
             for task in ijson.items(file, "item", use_float=True):
@@ -46,7 +64,7 @@ def iterate_snapshot(connection: Connection, project_id: int, filters: Sequence[
             raise TransientError(f"The snapshot of project {project_id} cannot be read: {error}") from error
 
 
-def _download(connection: Connection, project_id: int, filters: Sequence[Filter], file: IO[bytes]) -> None:
+def _download(connection: Connection, project_id: int, filters: Sequence[Filter], file: IO[bytes]) -> datetime:
     exports = f"/api/projects/{project_id}/exports/"
     _remove_leftovers(connection, project_id, exports)
     title = f"{_TITLE} {format_time(datetime.now(UTC))}"
@@ -64,6 +82,7 @@ def _download(connection: Connection, project_id: int, filters: Sequence[Filter]
                 raise TransientError(f"Label Studio has the snapshot of project {project_id} {made['status']}.")
             params = {"exportType": "JSON"}
             connection.download(f"{exports}{made['id']}/download", file, params=params, timeout_s=_TIMEOUT_S)
+            return parse_time(made["created_at"])
         finally:
             _delete(connection, f"{exports}{made['id']}")
     finally:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Protocol
 
@@ -95,10 +96,13 @@ def collect_annotations(
     )
     if not report.idle:
         prepare_database(db, (project.state,))
-        with lease(db, record.sync_key(batch), wait_s=wait_s) as held:
+        with ExitStack() as stack:
+            held = stack.enter_context(lease(db, record.sync_key(batch), wait_s=wait_s))
             record, config = _with_config(db, record, current.label_config, report)
             users = ls.users()
-            writer = TaskWriter(db, project, record, report, config, held=held, annotators=users, run_id=run_id)
+            writer = stack.enter_context(
+                TaskWriter(db, project, record, report, config, held=held, annotators=users, run_id=run_id)
+            )
             before = state = load_state(db, record.sync_key(batch))
             guard = _guard(db, project, record, state, batch=batch, allowed=allow_mass_deletion)
             applier = _Applier(db, project, record, report, writer, held=held, guard=guard, agreed=agreed)
@@ -245,6 +249,9 @@ def _live_tasks(db: ApertureDB, record: ProjectRecord, *conditions: Condition) -
 class _Taker(Protocol):
     """What becomes of the differences that a walk finds."""
 
+    def about_to_compare(self, task_ids: Iterable[int]) -> None:
+        """What was handed over of these tasks must be in ApertureDB now."""
+
     def take(self, chunk: TaskChunk, state: SyncState) -> SyncState:
         """The state that is true with this chunk."""
 
@@ -286,6 +293,7 @@ class _Walk:
 
     def _take(self, chunks: Iterable[ReadChunk], state: SyncState) -> SyncState:
         for read in chunks:
+            self._taker.about_to_compare(int(task["id"]) for task in read.tasks)
             chunk = compare(self._db, self._record, self._project, read, full=self._full)
             state = self._taker.take(chunk, state)
             self._report.problems += chunk.refused
@@ -333,6 +341,9 @@ class _Applier:
         self._writer, self._held, self._guard = writer, held, guard
         self._agreed = AgreedPlan(agreed) if agreed is not None else None
 
+    def about_to_compare(self, task_ids: Iterable[int]) -> None:
+        self._writer.finish_before(task_ids)
+
     def take(self, chunk: TaskChunk, state: SyncState) -> SyncState:
         if self._agreed:
             self._agreed.check(changes_of(self._record, chunk))
@@ -340,6 +351,7 @@ class _Applier:
         return self._writer.write(chunk, replace(state, removed=self._guard.removed))
 
     def withdraw(self, gone: Sequence[Object], of: int, *, shown: set[str]) -> None:
+        self._writer.finish()
         if self._agreed:
             self._agreed.check(_withdrawals(self._db, self._record, gone))
         self._guard.tasks(len(gone), of)
@@ -369,6 +381,9 @@ class _Planner:
     def __init__(self, db: ApertureDB, record: ProjectRecord, plan: BatchPlan, guard: DeletionGuard) -> None:
         self._db, self._record, self._plan, self._guard = db, record, plan, guard
         self._known: set[PlannedChange] = set()
+
+    def about_to_compare(self, task_ids: Iterable[int]) -> None:
+        pass
 
     def take(self, chunk: TaskChunk, state: SyncState) -> SyncState:
         self._note(changes_of(self._record, chunk))

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
@@ -161,8 +162,8 @@ def _task_guids(db: ApertureDB, record: ProjectRecord, batch: str) -> list[str]:
 class _Publisher:
     """One chunk at a time: ask what exists, send the rest, record all of it while the next one is sent.
 
-    As long as Label Studio has as many tasks as ApertureDB knows, none has to be looked for: `_total` is that number,
-    None if there are others.
+    It is `alone` as long as Label Studio has just the tasks that ApertureDB knows and those that it makes itself: then
+    none has to be looked for.
     """
 
     def __init__(
@@ -182,40 +183,43 @@ class _Publisher:
         self._db, self._ls, self._record, self._report = db, ls, record, report
         self._held, self._batch, self._run_id, self._state = held, batch, run_id, state
         self._settle_s, self._sleep = settle_s, sleep
-        self._total: int | None = None
+        self._alone = False
+        self._last = 0
 
     def publish(self, chunks: Sequence[Sequence[Pending]], progress: Progress) -> None:
         if not chunks:
             return
         live = self._record.condition(not_equal("LS_state", "withdrawn"))
         known = self._db.count("FindEntity", live, class_name=names.TASK)
-        self._total = known if self._ls.count_tasks(self._record.project_id) == known else None
-        done, of = 0, sum(map(len, chunks))
+        total, self._last = self._ls.newest_task(self._record.project_id)
+        self._alone = total == known
         with ThreadPoolExecutor(1, thread_name_prefix="record-tasks") as recorder:
             recorded: Future[None] | None = None
             for number, chunk in enumerate(chunks, start=1):
                 rows = self._make(chunk)
                 if recorded is not None:
                     recorded.result()
-                # The lease stays firm while the next import is under way.
+                # The lease stays firm while the next import is under way. Only the writing goes on beside it: Label
+                # Studio takes longer for two requests at once than for one after the other.
                 media, firm = [medium for medium, _ in chunk], number < len(chunks)
                 recorded = recorder.submit(self._write, media, rows, firm=firm)
-                done += len(chunk)
-                progress(f"{done} of {of} tasks")
+                progress(f"{self._report.created + self._report.adopted} of {sum(map(len, chunks))} tasks")
             if recorded is not None:
                 recorded.result()
+        if self._alone and self._ls.count_tasks(self._record.project_id) != total + self._report.created:
+            self._remove_twins([medium.guid for chunk in chunks for medium, _ in chunk])
 
     def _make(self, chunk: Sequence[Pending]) -> dict[str, TaskRow]:
         """The task of every medium of a chunk, made if there was none."""
         guids = [medium.guid for medium, _ in chunk]
-        rows = existing = {} if self._total is not None else _oldest(self._found(guids))
+        existing = {} if self._alone else _oldest(self._found(guids))
         absent = [(medium, data) for medium, data in chunk if medium.guid not in existing]
-        if absent:
-            made = self._import([data for _, data in absent])
-            rows = {**existing, **(self._made(made, [medium.guid for medium, _ in absent]) or {})}
-            if len(rows) < len(chunk):
-                rows = self._sorted_out(guids, made)
-        lost = [medium.guid for medium, _ in absent if medium.guid not in rows]
+        made = self._import([data for _, data in absent]) if absent else []
+        rows = {**existing, **self._made(made, {medium.guid for medium, _ in absent})}
+        if len(rows) < len(chunk):
+            self._alone = False
+            rows = self._sorted_out(guids, made)
+        lost = [guid for guid in guids if guid not in rows]
         if lost:
             raise TransientError(
                 f"Label Studio accepted {len(absent)} tasks but shows none for {lost[0]} and {len(lost) - 1} others. "
@@ -225,22 +229,18 @@ class _Publisher:
         self._report.adopted += len(existing)
         return rows
 
-    def _made(self, made: Sequence[int], guids: Sequence[str]) -> dict[str, TaskRow] | None:
-        """What an import made, if nothing else came meanwhile: else a killed one may have gone on and made twins."""
-        if self._total is None or not made:
-            return None
-        self._total += len(made)
-        if self._ls.count_tasks(self._record.project_id) != self._total:
-            self._total = None
-            return None
-        ids = set(made)
-        between = [id_between(min(ids), max(ids))]
+    def _made(self, made: Sequence[int], guids: Set[str]) -> dict[str, TaskRow]:
+        """What was just made, if nothing else came meanwhile: else a killed import may have gone on and made twins."""
+        if not self._alone or not made:
+            return {}
+        since = [id_between(self._last + 1, max(made))]
+        self._last = max(made)
         listed = self._ls.iterate_by_id(
-            self._record.project_id, between, page_size=2 * CHUNK, include=ROW_FIELDS, fields=None
+            self._record.project_id, since, page_size=2 * CHUNK, include=ROW_FIELDS, fields=None
         )
-        rows = [TaskRow.from_json(task) for task in listed if int(task["id"]) in ids]
+        rows = [TaskRow.from_json(task) for task in listed]
         found = {row.guid: row for row in rows if row.guid is not None}
-        return found if found.keys() == set(guids) and len(rows) == len(guids) else None
+        return found if len(rows) == len(made) and found.keys() == guids else {}
 
     def _sorted_out(self, guids: Sequence[str], made: Sequence[int]) -> dict[str, TaskRow]:
         """The oldest task of each medium; of what was just made, later ones go."""
@@ -248,6 +248,15 @@ class _Publisher:
         rows = _oldest(found)
         self._delete({row.id for row in found}.intersection(made) - {row.id for row in rows.values()})
         return rows
+
+    def _remove_twins(self, guids: Sequence[str]) -> None:
+        """Somebody made or deleted tasks meanwhile: perhaps a killed import went on, after the last look."""
+        known = self._record.condition(equal("LS_batch", self._batch), not_equal("LS_state", "withdrawn"))
+        rows = self._db.find("FindEntity", known, class_name=names.TASK, properties=["LS_task_id"])
+        recorded = {int(row["LS_task_id"]) for row in rows}
+        found = self._found(guids)
+        double = {guid for guid, count in Counter(row.guid for row in found).items() if count > 1}
+        self._delete({row.id for row in found if row.guid in double} - recorded)
 
     def _found(self, guids: Sequence[str]) -> list[TaskRow]:
         return self._ls.tasks_by_guid(self._record.project_id, guids)

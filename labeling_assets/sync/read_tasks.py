@@ -35,9 +35,8 @@ class ReadChunk:
 class TaskReader:
     """Reads a batch: what changed since a time, or all of it. `seen` is task id -> `updated_at` of what was read.
 
-    All of a large batch is read from a snapshot export and then once more from a little before its newest time: a
-    snapshot has no order, and what changed while it was made is in that second part. `report.read_by` says which way
-    was taken.
+    All of a large batch is read from a snapshot export, and then what changed since a little before that was made. A
+    snapshot has no order, so the watermark moves when all of it is written. `report.read_by` says which way was taken.
     """
 
     def __init__(
@@ -61,9 +60,10 @@ class TaskReader:
         """Changed tasks in the order of their times; then those of `retry`, which move no watermark."""
         if since is None and self._is_large():
             try:
-                yield from (ReadChunk(tasks) for tasks in self._ahead(self._snapshot()))
-                since = parse_time(self.newest) - OVERLAP if self.newest else None
-                self._report.read_by = "snapshot"
+                snapshot = self._ls.snapshot(self._record.project_id, [in_batch(self._batch)])
+                yield from (ReadChunk(tasks) for tasks in self._ahead(self._of_this_batch(snapshot.tasks)))
+                yield ReadChunk((), self.newest)
+                since, self._report.read_by = snapshot.made_at - OVERLAP, "snapshot"
             except ServiceError as error:
                 text = f"no snapshot could be read, so its tasks were listed, which takes longer: {error}"
                 self._report.problems.append(Note("Label Studio", text))
@@ -82,9 +82,9 @@ class TaskReader:
     def _is_large(self) -> bool:
         return self._ls.count_tasks(self._record.project_id, [in_batch(self._batch)]) >= SNAPSHOT_FROM
 
-    def _snapshot(self) -> Iterator[RawTask]:
-        for task in self._ls.iterate_snapshot(self._record.project_id, [in_batch(self._batch)]):
-            # If its filter is deleted meanwhile, Label Studio exports the whole project.
+    def _of_this_batch(self, tasks: Iterable[RawTask]) -> Iterator[RawTask]:
+        """If somebody deletes its filter meanwhile, Label Studio exports the whole project."""
+        for task in tasks:
             if task["data"].get("import_batch") == self._batch:
                 yield self._noted(task)
 

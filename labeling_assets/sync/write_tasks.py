@@ -2,15 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 from labeling_assets import names
-from labeling_assets.clients.aperturedb import ApertureDB
+from labeling_assets.clients.aperturedb import ApertureDB, Reply
 from labeling_assets.clients.constraints import equal
 from labeling_assets.clients.label_studio_query import format_time, parse_time
 from labeling_assets.clients.query import Query
-from labeling_assets.errors import RefusedError, TransientError
+from labeling_assets.errors import LabelingAssetsError, RefusedError, TransientError
 from labeling_assets.mapping.annotation import MappedAnnotation, map_annotation
 from labeling_assets.mapping.label_config import LabelConfig
 from labeling_assets.projects import Project
@@ -50,8 +53,24 @@ class _Tally:
         self.problems += [Note(f"annotation {annotation_id}", problem) for problem in problems]
 
 
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """A chunk as one query, the sync state before and after it."""
+
+    chunk: TaskChunk
+    before: SyncState
+    after: SyncState
+    query: Query
+    writer: AnnotationWriter
+    tally: _Tally
+
+
 class TaskWriter:
-    """Writes chunks, each with the sync state in one query, while the lease is held; counts into the report."""
+    """Writes chunks, each with the sync state in one query, while the lease is held; counts into the report.
+
+    A chunk is sent by a thread while the next one is compared and built: at most one is under way, and they are
+    written in their order. In a `with`, the last one has been written at its end.
+    """
 
     def __init__(
         self,
@@ -71,25 +90,72 @@ class TaskWriter:
         self._annotators = annotators
         self._texts = TextReader(db, project)
         self._tally = _Tally()
+        self._sender = ThreadPoolExecutor(1, thread_name_prefix="write-tasks")
+        self._sent: tuple[_Built, Future[Reply]] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            # What was begun is looked at in any case: another process may have written the same.
+            with nullcontext() if error is None else suppress(LabelingAssetsError):
+                self.finish()
+        finally:
+            self._sender.shutdown()
 
     def write(self, chunk: TaskChunk, state: SyncState) -> SyncState:
-        """Write a chunk and the state that is true with it; returns that state.
+        """Begin to write a chunk and the state that is true with it; returns that state.
 
-        A chunk that is refused, perhaps for its size, is split until the refused task is alone.
+        A chunk that is refused, perhaps for its size, is split until the refused task is alone. What is wrong with one
+        chunk may be raised with the next one, or by `finish`.
         """
         try:
-            return self._write_detail(chunk, state, Detail())
+            built = self._build(chunk, state, Detail())
         except RefusedError as error:
-            if len(chunk.tasks) == 1:
-                return self._write_less(chunk, state, error)
+            self.finish()
+            return self._split(chunk, state, error, self._tally)
+        self.finish()
+        self._sent = built, self._sender.submit(self._held.run, self._db, built.query)
+        return built.after
+
+    def finish(self) -> None:
+        """Wait until all is written that was begun.
+
+        Raises:
+            RefusedError: ApertureDB takes a task in no form.
+            TransientError: ApertureDB or the lease went away, or another process wrote the same.
+        """
+        if self._sent is None:
+            return
+        (built, future), self._sent = self._sent, None
+        try:
+            self._check(built, future.result())
+        except RefusedError as error:
+            self._split(built.chunk, built.before, error, built.tally)
+
+    def finish_before(self, task_ids: Iterable[int]) -> None:
+        """The same, if one of these tasks is being written: it must not be compared with what was there before."""
+        if self._sent is not None and not self._sent[0].chunk.tasks.keys().isdisjoint(task_ids):
+            self.finish()
+
+    def _split(self, chunk: TaskChunk, state: SyncState, refusal: RefusedError, tally: _Tally) -> SyncState:
+        """Write what was refused in parts, or less of it."""
+        if len(chunk.tasks) == 1:
+            return self._write_less(chunk, state, refusal, tally)
         ids = list(chunk.tasks)
         half = len(ids) // 2
-        return self.write(chunk.part(ids[half:]), self.write(chunk.part(ids[:half]), state))
+        for part in (ids[:half], ids[half:]):
+            state = self.write(chunk.part(part), state)
+            self.finish()
+        return state
 
-    def _write_less(self, chunk: TaskChunk, state: SyncState, refusal: RefusedError) -> SyncState:
+    def _write_less(self, chunk: TaskChunk, state: SyncState, refusal: RefusedError, tally: _Tally) -> SyncState:
         """Write less of a task that was refused; if that does not help, its forms were not the reason."""
         reason = (str(refusal).partition("): ")[2] or str(refusal))[:_REASON_CHARACTERS]
-        regions = [region for mapped in self._tally.mapped for region in mapped.regions]
+        regions = [region for mapped in tally.mapped for region in mapped.regions]
         tried: set[frozenset[str]] = {frozenset()}
         for detail in LESS:
             dropped = detail.dropped(regions)
@@ -97,18 +163,14 @@ class TaskWriter:
                 continue
             tried.add(dropped)
             try:
-                return self._write_detail(chunk, state, replace(detail, reason=reason))
+                built = self._build(chunk, state, replace(detail, reason=reason))
+                self._check(built, self._held.run(self._db, built.query))
             except RefusedError:
                 continue
+            return built.after
         raise refusal
 
-    def _write_detail(self, chunk: TaskChunk, state: SyncState, detail: Detail) -> SyncState:
-        state = replace(state.moved(chunk.newest), quarantined=chunk.quarantined(state.quarantined))
-        self._send(chunk, state, detail)
-        self._count(chunk)
-        return state
-
-    def _send(self, chunk: TaskChunk, state: SyncState, detail: Detail) -> None:
+    def _build(self, chunk: TaskChunk, state: SyncState, detail: Detail) -> _Built:
         self._tally = _Tally()
         resolved, changes = chunk.resolved, chunk.changes
         self._texts.prepare(
@@ -120,12 +182,18 @@ class TaskWriter:
         project = find_project(query, self._record)
         for task in resolved:
             self._write_task(writer, task, changes[int(task.raw["id"])], old, project)
-        state.save(query, self._held.condition)
-        reply = self._held.run(self._db, query)
+        after = replace(state.moved(chunk.newest), quarantined=chunk.quarantined(state.quarantined))
+        after.save(query, self._held.condition)
+        return _Built(chunk, state, after, query, writer, self._tally)
+
+    def _check(self, built: _Built, reply: Reply) -> None:
+        """Was it written as it was meant?"""
+        writer = built.writer
         suspects = [written for place, written in writer.updates.items() if reply.count(place) != 1]
         suspects += [written for place, written in writer.creates.items() if reply.existed(place)]
         if suspects:
             self._check_overtaken(dict(suspects))
+        self._count(built)
 
     def _write_task(
         self,
@@ -203,16 +271,16 @@ class TaskWriter:
         if detail.dropped(mapped.regions):
             self._tally.note(number, [f"without its {detail.missing}, as ApertureDB refused them: {detail.reason}"])
 
-    def _count(self, chunk: TaskChunk) -> None:
-        for change in chunk.changes.values():
+    def _count(self, built: _Built) -> None:
+        for change in built.chunk.changes.values():
             self._report.created += len(change.created)
             self._report.updated += len(change.updated)
             self._report.deleted += len(change.removed)
             self._report.unchanged += change.unchanged
             self._report.rewritten += len(change.rewritten)
-        self._report.problems += self._tally.problems
-        self._report.regions += self._tally.regions
-        self._report.raw_kinds = dict(Counter(self._report.raw_kinds) + self._tally.raw)
+        self._report.problems += built.tally.problems
+        self._report.regions += built.tally.regions
+        self._report.raw_kinds = dict(Counter(self._report.raw_kinds) + built.tally.raw)
 
     def _check_overtaken(self, written: Mapping[str, str]) -> None:
         """`written` (GUID -> content hash) were not as they had been read.

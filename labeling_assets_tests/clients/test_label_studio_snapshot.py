@@ -1,5 +1,6 @@
 """A snapshot export gives what the list gives, and leaves nothing behind."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -57,7 +58,7 @@ def left(ls: LabelStudio, project_id: int) -> int:
 
 
 def test_it_gives_the_tasks_of_the_filter_as_the_list_does(label_studio: LabelStudio, project_id: int):
-    tasks = sorted(label_studio.iterate_snapshot(project_id, [in_batch("May")]), key=lambda task: task["id"])
+    tasks = sorted(label_studio.snapshot(project_id, [in_batch("May")]).tasks, key=lambda task: task["id"])
     snapshot = [{key: value for key, value in task.items() if key != "updated_by"} for task in tasks]
     assert len(snapshot) == 3
     assert snapshot == listed(label_studio, project_id)
@@ -65,7 +66,7 @@ def test_it_gives_the_tasks_of_the_filter_as_the_list_does(label_studio: LabelSt
 
 def test_it_takes_seven_requests_and_leaves_nothing(label_studio: LabelStudio, project_id: int):
     before = label_studio.request_count
-    list(label_studio.iterate_snapshot(project_id, [in_batch("May")]))
+    list(label_studio.snapshot(project_id, [in_batch("May")]).tasks)
     assert label_studio.request_count - before == 7
     assert left(label_studio, project_id) == 0
 
@@ -78,7 +79,7 @@ def test_what_a_killed_one_left_is_deleted_after_hours(
         connection.write("POST", "/api/dm/views/", body={"project": project_id, "data": {**others, "title": title}})
     old = {"title": "labeling_assets snapshot 2026-01-01T00:00:00.000000Z"}
     connection.write("POST", f"/api/projects/{project_id}/exports/", body=old)
-    list(label_studio.iterate_snapshot(project_id, [in_batch("May")]))
+    list(label_studio.snapshot(project_id, [in_batch("May")]).tasks)
     (view,) = connection.get("/api/dm/views/", {"project": project_id})
     assert view["data"]["title"] == "labeling_assets snapshot of Ada"
     assert left(label_studio, project_id) == 1
@@ -101,16 +102,17 @@ def test_a_server_that_makes_none_says_so_and_keeps_no_view(
 ):
     with LabelStudio(label_studio.url, label_studio_key, transport=NoExports()) as failing:
         with pytest.raises(ServiceError, match="No space left on device"):
-            list(failing.iterate_snapshot(project_id, [in_batch("May")]))
+            list(failing.snapshot(project_id, [in_batch("May")]).tasks)
         assert left(failing, project_id) == 0
 
 
 def test_an_answer_that_is_no_json_is_an_error_of_the_service(
     label_studio: LabelStudio, project_id: int, monkeypatch: pytest.MonkeyPatch
 ):
-    def cut(connection: Any, number: int, filters: Any, file: Any) -> None:
+    def cut(connection: Any, number: int, filters: Any, file: Any) -> datetime:
         file.write(b'[{"id": 1, "data": {}}, {"id"')
+        return datetime.now(UTC)
 
     monkeypatch.setattr(label_studio_snapshot, "_download", cut)
     with pytest.raises(ServiceError, match=f"snapshot of project {project_id} cannot be read"):
-        list(label_studio.iterate_snapshot(project_id))
+        list(label_studio.snapshot(project_id).tasks)

@@ -486,11 +486,25 @@ def test_many_tasks_of_one_microsecond_are_all_read(world: World):
     assert world.boxes("car") == 0
 
 
+class StoppedDatabase(WatchedDatabase):
+    """Its server ends when the first annotations have been written."""
+
+    def __init__(self, server: LocalServer) -> None:
+        super().__init__(server.key)
+        self._server = server
+
+    def run(self, query: Query) -> Reply:
+        reply = super().run(query)
+        if any(name == "AddEntity" and body["class"] == names.ANNOTATION for name, body in query.commands):
+            self._server.stop()
+        return reply
+
+
 def test_a_sync_that_stops_half_way_is_completed_by_the_next(world: World, aperturedb: LocalServer, tmp_path: Path):
     """The database stops after the first hundred tasks; the watermark is that of the data that was written."""
     _annotated(world, 130)
-    with pytest.raises(TransientError):
-        world.collect(progress=lambda text: aperturedb.stop())
+    with StoppedDatabase(aperturedb) as db, pytest.raises(TransientError):
+        collect_annotations(db, world.ls, world.project, batch="May")
     with LocalServer(tmp_path / "aperturedb") as server, WatchedDatabase(server.key) as world.db:
         state = load_state(world.db, world.record.sync_key("May"))
         expire_leases(world.db)

@@ -32,6 +32,7 @@ __all__ = [
     "VERSION",
     "Account",
     "LabelStudioServer",
+    "PostgreSQL",
     "install",
     "migrated_database",
     "personal_access_token",
@@ -59,10 +60,33 @@ class Account:
         return cls(username, secrets.token_urlsafe(18), secrets.token_hex(20))
 
 
+@dataclass(frozen=True, slots=True)
+class PostgreSQL:
+    """A database on a PostgreSQL server, instead of SQLite in the data directory. Label Studio migrates it itself."""
+
+    host: str
+    port: int
+    name: str
+    user: str
+    password: str = field(repr=False)
+
+    def variables(self) -> dict[str, str]:
+        """For the environment of Label Studio 1.23.2."""
+        return {
+            "DJANGO_DB": "default",
+            "POSTGRE_HOST": self.host,
+            "POSTGRE_PORT": str(self.port),
+            "POSTGRE_NAME": self.name,
+            "POSTGRE_USER": self.user,
+            "POSTGRE_PASSWORD": self.password,
+        }
+
+
 class LabelStudioServer:
     """One Label Studio process on `data_dir`, which is filled from the prepared database when it has none.
 
-    Afterwards `url`, `account` and `personal_access_token()` are all a client needs. `port` 0 takes a free one.
+    With `postgres` it keeps its tables there, and only files in `data_dir`. Afterwards `url`, `account` and
+    `personal_access_token()` are all a client needs. `port` 0 takes a free one.
     Webhooks may call this machine (Label Studio refuses loopback targets by default), analytics and the version
     check are off, and nobody can sign up without an invitation.
     """
@@ -74,6 +98,7 @@ class LabelStudioServer:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        postgres: PostgreSQL | None = None,
         cache: Path | None = None,
         announce: Callable[[str], None] = _log.info,
     ) -> None:
@@ -81,6 +106,7 @@ class LabelStudioServer:
         self.account = account
         self.host = host
         self.port = port
+        self._postgres = postgres
         self._cache = cache
         self._announce = announce
         self._process: ManagedProcess | None = None
@@ -109,7 +135,7 @@ class LabelStudioServer:
         self._process = ManagedProcess(
             "Label Studio",
             [environment / "bin" / "label-studio", *self._arguments()],
-            env=server_environment(self.data_dir) | self._account_variables(),
+            env=server_environment(self.data_dir) | self._account_variables() | self._database_variables(),
             log_path=self.log_path,
             cwd=self.data_dir,
         )
@@ -154,11 +180,14 @@ class LabelStudioServer:
             "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
         }
 
+    def _database_variables(self) -> dict[str, str]:
+        return self._postgres.variables() if self._postgres else {}
+
     def _create_data_dir(self) -> None:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self.data_dir.chmod(0o700)
         database = self.data_dir / DATABASE_NAME
-        if database.exists():
+        if database.exists() or self._postgres:
             return
         template = migrated_database(self._cache, self._announce)
         copy = database.with_suffix(".new")

@@ -39,6 +39,7 @@ class WatchedDatabase(ApertureDB):
 
     def __init__(self, key: str, dialect: str = "auto") -> None:
         super().__init__(key, dialect=dialect)
+        self.key = key
         self.writes: list[str] = []
 
     def run(self, query: Query) -> Reply:

@@ -36,6 +36,7 @@ from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.clients.constraints import equal
 from labeling_assets.clients.query import Query
 from labeling_assets.mapping.annotation import content_hash, map_annotation
+from labeling_assets.sync.collect.write_tasks import mark_task, task_state
 from labeling_assets.sync.database import prepare_database
 from labeling_assets.sync.labeling_project import ProjectRecord
 from labeling_assets.sync.media_store import Medium
@@ -43,7 +44,6 @@ from labeling_assets.sync.shown_medium import picture_of
 from labeling_assets.sync.stored_annotations import annotation_guid, annotations_by_guid, old_versions
 from labeling_assets.sync.task_record import add_task, find_project
 from labeling_assets.sync.write_annotation import AnnotationWriter, TaskContext
-from labeling_assets.sync.write_tasks import mark_task, task_state
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "queries.md"
 BLOCK: Final = re.compile(r"^## (.+?)$(?:(?!^## ).)*?^```json$(.+?)^```$", re.MULTILINE | re.DOTALL)

@@ -18,6 +18,8 @@ from labeling_assets.clients.query import Query
 from labeling_assets.mapping.annotation import map_annotation
 from labeling_assets.projects import Project
 from labeling_assets.sync.batch_rows import read_rows
+from labeling_assets.sync.collect.withdraw_tasks import withdraw_tasks
+from labeling_assets.sync.collect.write_tasks import mark_task, task_state
 from labeling_assets.sync.ingest_media import ingest_media
 from labeling_assets.sync.labeling_project import ProjectRecord
 from labeling_assets.sync.lease import lease
@@ -25,9 +27,7 @@ from labeling_assets.sync.media_store import FACTS, media_by_guid
 from labeling_assets.sync.shown_medium import picture_of
 from labeling_assets.sync.stored_annotations import annotation_guid, old_versions, stored_for, task_change
 from labeling_assets.sync.task_record import add_task, find_project
-from labeling_assets.sync.withdraw_tasks import withdraw_tasks
 from labeling_assets.sync.write_annotation import AnnotationWriter, TaskContext
-from labeling_assets.sync.write_tasks import mark_task, task_state
 from labeling_assets_tests.sync.world import picture, write_files, write_project
 
 ANNOTATORS: Final = {1: "ada@example.org", 2: "ben@example.org"}

@@ -9,7 +9,7 @@ import click
 from labeling_assets.commands.sync import chosen_projects
 
 if TYPE_CHECKING:
-    from labeling_assets.sync.planned_changes import BatchPlan
+    from labeling_assets.sync.collect.planned_changes import BatchPlan
 
 
 @click.command()

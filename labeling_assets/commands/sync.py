@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from labeling_assets.projects import BrokenProject, Project
-    from labeling_assets.sync.planned_changes import BatchPlan
+    from labeling_assets.sync.collect.planned_changes import BatchPlan
     from labeling_assets.sync.report import CollectReport
 
 
@@ -92,7 +92,7 @@ def _agreed(
     if plan_file is None:
         return None
     from labeling_assets.errors import InputError
-    from labeling_assets.sync.planned_changes import load_plans
+    from labeling_assets.sync.collect.planned_changes import load_plans
 
     if batches or full:
         raise InputError("--plan says which batches, and whether in full: leave out --batch and --full.")

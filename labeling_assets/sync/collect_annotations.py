@@ -15,10 +15,27 @@ from labeling_assets.clients.query import Query
 from labeling_assets.errors import ConfigurationError, DataError, ProjectGoneError
 from labeling_assets.mapping.label_config import LabelConfig
 from labeling_assets.projects import Project
-from labeling_assets.sync import unexpected_tasks as unexpected
-from labeling_assets.sync.compare_tasks import TaskChunk, compare
+from labeling_assets.sync.collect import unexpected_tasks as unexpected
+from labeling_assets.sync.collect.compare_tasks import TaskChunk, compare
+from labeling_assets.sync.collect.deletion_guard import DeletionGuard
+from labeling_assets.sync.collect.planned_changes import (
+    AgreedPlan,
+    BatchPlan,
+    PlannedChange,
+    changes_of,
+    deletion,
+    withdrawal,
+)
+from labeling_assets.sync.collect.read_tasks import ReadChunk, TaskReader
+from labeling_assets.sync.collect.withdraw_tasks import (
+    annotations_of,
+    live_tasks,
+    missing_tasks,
+    twins_of,
+    withdraw_tasks,
+)
+from labeling_assets.sync.collect.write_tasks import TaskWriter
 from labeling_assets.sync.database import prepare_database
-from labeling_assets.sync.deletion_guard import DeletionGuard
 from labeling_assets.sync.labeling_project import (
     ProjectRecord,
     checked_project,
@@ -28,21 +45,10 @@ from labeling_assets.sync.labeling_project import (
 )
 from labeling_assets.sync.lease import Lease, lease
 from labeling_assets.sync.noted_versions import keep_noted_versions
-from labeling_assets.sync.planned_changes import (
-    AgreedPlan,
-    BatchPlan,
-    PlannedChange,
-    changes_of,
-    deletion,
-    withdrawal,
-)
-from labeling_assets.sync.read_tasks import ReadChunk, TaskReader
 from labeling_assets.sync.report import CollectReport, Note, Progress
 from labeling_assets.sync.task_record import find_project
 from labeling_assets.sync.watermark import SyncState, load_state
 from labeling_assets.sync.webhook_notes import notes_of_batch
-from labeling_assets.sync.withdraw_tasks import annotations_of, live_tasks, missing_tasks, twins_of, withdraw_tasks
-from labeling_assets.sync.write_tasks import TaskWriter
 
 
 def collect_annotations(

@@ -10,10 +10,10 @@ from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.errors import DataError, LabelingAssetsError, TransientError
 from labeling_assets.projects import Project
 from labeling_assets.sync.changes import Cursor, config_warning, observe
+from labeling_assets.sync.collect.planned_changes import BatchPlan
 from labeling_assets.sync.collect_annotations import collect_annotations, plan_annotations
 from labeling_assets.sync.counts import count_by
 from labeling_assets.sync.labeling_project import ProjectRecord, recorded_project
-from labeling_assets.sync.planned_changes import BatchPlan
 from labeling_assets.sync.report import CollectReport, Progress
 from labeling_assets.sync.watermark import load_states
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from labeling_assets.errors import DataError, InputError
+from labeling_assets.sync.collect.planned_changes import BatchPlan, load_plans
 from labeling_assets.sync.collect_annotations import collect_annotations, plan_annotations
-from labeling_assets.sync.planned_changes import BatchPlan, load_plans
 from labeling_assets.sync.report import CollectReport
 from labeling_assets.sync.sync_project import plan_project, sync_project
 from labeling_assets_tests.faults.contents import contents

@@ -6,7 +6,7 @@ import pytest
 
 from labeling_assets import names
 from labeling_assets.errors import DataError, ProjectGoneError
-from labeling_assets.sync.deletion_guard import DeletionGuard
+from labeling_assets.sync.collect.deletion_guard import DeletionGuard
 from labeling_assets.sync.labeling_project import recorded_project
 from labeling_assets.sync.watermark import load_state
 from labeling_assets_tests.sync.world import World, box, pictures

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from labeling_assets.errors import DataError, InputError
 from labeling_assets.mapping.annotation import content_hash
-from labeling_assets.sync.compare_tasks import TaskChunk
+from labeling_assets.sync.collect.compare_tasks import TaskChunk
 from labeling_assets.sync.labeling_project import ProjectRecord
 from labeling_assets.sync.report import Note
 from labeling_assets.sync.stored_annotations import StoredAnnotation, annotation_guid

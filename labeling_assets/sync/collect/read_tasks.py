@@ -9,8 +9,8 @@ from typing import Any, Final
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.clients.label_studio_query import format_time, in_batch, parse_time
 from labeling_assets.errors import ServiceError
+from labeling_assets.sync.collect.read_ahead import read_ahead
 from labeling_assets.sync.labeling_project import ProjectRecord
-from labeling_assets.sync.read_ahead import read_ahead
 from labeling_assets.sync.report import CollectReport, Note
 from labeling_assets.sync.watermark import OVERLAP
 

@@ -17,7 +17,7 @@ from labeling_assets.errors import LabelingAssetsError, RefusedError, TransientE
 from labeling_assets.mapping.annotation import MappedAnnotation, map_annotation
 from labeling_assets.mapping.label_config import LabelConfig
 from labeling_assets.projects import Project
-from labeling_assets.sync.compare_tasks import TaskChunk
+from labeling_assets.sync.collect.compare_tasks import TaskChunk
 from labeling_assets.sync.labeling_project import ProjectRecord
 from labeling_assets.sync.lease import Lease
 from labeling_assets.sync.read_texts import TextReader

@@ -8,7 +8,7 @@ from labeling_assets import names
 from labeling_assets.clients.constraints import equal
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import DataError
-from labeling_assets.sync.unexpected_tasks import unexpected_tasks, unknown_ids
+from labeling_assets.sync.collect.unexpected_tasks import unexpected_tasks, unknown_ids
 from labeling_assets_tests.sync.world import World, box
 
 OWN = {"image": "http://pictures.example.org/a.png"}

@@ -6,9 +6,9 @@ from typing import Any
 
 from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.projects import Project
-from labeling_assets.sync.label_edits import refuse_label_edits
+from labeling_assets.sync.collect.label_edits import refuse_label_edits
+from labeling_assets.sync.collect.read_tasks import ReadChunk, time_of
 from labeling_assets.sync.labeling_project import ProjectRecord
-from labeling_assets.sync.read_tasks import ReadChunk, time_of
 from labeling_assets.sync.report import Note
 from labeling_assets.sync.resolve_tasks import ResolvedTask, resolve_tasks
 from labeling_assets.sync.stored_annotations import TaskChange, stored_for, task_change

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from labeling_assets.sync.read_ahead import read_ahead
+from labeling_assets.sync.collect.read_ahead import read_ahead
 
 
 def test_items_come_in_their_order():

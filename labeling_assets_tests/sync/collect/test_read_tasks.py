@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from labeling_assets.clients.label_studio import LabelStudio
-from labeling_assets.sync import read_tasks
+from labeling_assets.sync.collect import read_tasks
 from labeling_assets.sync.watermark import load_state
 from labeling_assets_tests.faults.contents import contents
 from labeling_assets_tests.sync.world import World, box, outline

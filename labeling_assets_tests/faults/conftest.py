@@ -19,6 +19,15 @@ def stages(
         yield Stages(tmp_path_factory.mktemp("stages"), ls, label_studio_key, forked)
 
 
+@pytest.fixture
+def operations(request: pytest.FixtureRequest) -> int:
+    """How many there are for each seed."""
+    return int(request.config.getoption("--operations"))
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
         metafunc.parametrize("seed", range(metafunc.config.getoption("--kills")))
+    if "operations_seed" in metafunc.fixturenames:
+        first, _, last = str(metafunc.config.getoption("--operations-seed")).partition("-")
+        metafunc.parametrize("operations_seed", range(int(first), int(last or first) + 1))

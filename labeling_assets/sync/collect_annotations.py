@@ -18,6 +18,7 @@ from labeling_assets.projects import Project
 from labeling_assets.sync.collect import unexpected_tasks as unexpected
 from labeling_assets.sync.collect.compare_tasks import TaskChunk, compare
 from labeling_assets.sync.collect.deletion_guard import DeletionGuard
+from labeling_assets.sync.collect.media_states import media_of_tasks, settle_media_states
 from labeling_assets.sync.collect.planned_changes import (
     AgreedPlan,
     BatchPlan,
@@ -34,7 +35,7 @@ from labeling_assets.sync.collect.withdraw_tasks import (
     twins_of,
     withdraw_tasks,
 )
-from labeling_assets.sync.collect.write_tasks import TaskWriter
+from labeling_assets.sync.collect.write_tasks import TaskWriter, is_written
 from labeling_assets.sync.database import prepare_database
 from labeling_assets.sync.labeling_project import (
     ProjectRecord,
@@ -114,7 +115,7 @@ def collect_annotations(
             applier = _Applier(db, project, record, report, writer, held=held, guard=guard, agreed=agreed)
             reader = TaskReader(ls, record, report, waiting=applier.keep_lease)
             walk = _Walk(db, ls, project, record, report, reader, applier, full=full, progress=progress)
-            state = applier.close(walk.run(state), reader.seen, task_number=current.task_number)
+            state = applier.close(walk.run(state), reader.seen, task_number=current.task_number, full=full)
             kept = keep_noted_versions(
                 db,
                 record,
@@ -346,6 +347,7 @@ class _Applier:
         self._db, self._project, self._record, self._report = db, project, record, report
         self._writer, self._held, self._guard = writer, held, guard
         self._agreed = AgreedPlan(agreed) if agreed is not None else None
+        self._touched: set[str] = set()  # GUIDs of media
 
     def about_to_compare(self, task_ids: Iterable[int]) -> None:
         self._writer.finish_before(task_ids)
@@ -354,6 +356,7 @@ class _Applier:
         if self._agreed:
             self._agreed.check(changes_of(self._record, chunk))
         self._guard.annotations(chunk.removed)
+        self._touched |= {task.guid for task in chunk.resolved if is_written(task, chunk.changes[int(task.raw["id"])])}
         return self._writer.write(chunk, replace(state, removed=self._guard.removed))
 
     def withdraw(self, gone: Sequence[Object], of: int, *, shown: set[str]) -> None:
@@ -361,6 +364,7 @@ class _Applier:
         if self._agreed:
             self._agreed.check(_withdrawals(self._db, self._record, gone))
         self._guard.tasks(len(gone), of)
+        self._touched |= {str(row["LS_media_guid"]) for row in gone}
         self._report.tasks_withdrawn = len(gone)
         self._report.deleted += withdraw_tasks(
             self._db, self._project, self._record, gone, shown=shown, held=self._held, run_id=self._writer.run_id
@@ -370,8 +374,10 @@ class _Applier:
         """Nobody else may write while something long is being read."""
         self._held.run(self._db, Query())
 
-    def close(self, state: SyncState, seen: dict[int, str], *, task_number: int) -> SyncState:
+    def close(self, state: SyncState, seen: dict[int, str], *, task_number: int, full: bool) -> SyncState:
         """Everything was read and written: the next sync begins here."""
+        media = media_of_tasks(self._db, self._record, self._report.batch) if full else self._touched
+        settle_media_states(self._db, self._project, self._record, media, held=self._held)
         others = max(0, task_number - _live_tasks(self._db, self._record))
         state = replace(state, others=others).closed(seen)
         query = Query()

@@ -203,8 +203,7 @@ class TaskWriter:
         old: Mapping[str, Mapping[str, Any]],
         project: int,
     ) -> None:
-        state = task_state(task.raw.get("annotations") or ())
-        if change.is_empty and state == task.recorded_state:
+        if not is_written(task, change):
             return
         self._tally.tasks += 1
         context = self._context(writer.query, task, project)
@@ -222,6 +221,7 @@ class TaskWriter:
             self._check_room(writer, annotation, mapped)
         for known in change.removed:
             writer.remove(known, self.run_id, erase=self._project.allow_deletions)
+        state = task_state(task.raw.get("annotations") or ())
         mark_task(writer.query, context, self._project.state, state)
 
     def _context(self, query: Query, task: ResolvedTask, project: int) -> TaskContext:
@@ -306,6 +306,11 @@ class TaskWriter:
             f"{len(hashes)} annotations of batch {self._batch!r} were changed by another process during the sync. "
             "Run it again; it will read them anew."
         )
+
+
+def is_written(task: ResolvedTask, change: TaskChange) -> bool:
+    """Whether anything of a task is to be written: an annotation, or its own state."""
+    return not change.is_empty or task_state(task.raw.get("annotations") or ()) != task.recorded_state
 
 
 def mark_task(query: Query, context: TaskContext, state_property: str, state: str) -> None:

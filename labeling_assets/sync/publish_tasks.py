@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
-from labeling_assets.clients.constraints import equal, not_equal
+from labeling_assets.clients.constraints import equal, not_equal, one_of
 from labeling_assets.clients.label_studio import LabelStudio, MaybeDoneError, TaskRow
 from labeling_assets.clients.label_studio_query import format_time, id_between
 from labeling_assets.clients.label_studio_records import ROW_FIELDS
@@ -22,10 +22,10 @@ from labeling_assets.projects import Project
 from labeling_assets.sync.database import prepare_database
 from labeling_assets.sync.labeling_project import ProjectRecord, ensure_project, project_key
 from labeling_assets.sync.lease import Lease, lease
-from labeling_assets.sync.media_store import Medium, media_condition, media_of_batch
+from labeling_assets.sync.media_store import Medium, chunks, media_condition, media_of_batch
 from labeling_assets.sync.report import Note, Progress, PublishReport
 from labeling_assets.sync.task_data import TaskData, data_sources, needed_properties
-from labeling_assets.sync.task_record import add_task, find_project
+from labeling_assets.sync.task_record import add_task, find_project, task_guid
 
 # Seconds for 500, 1,000, 2,000 tasks: 0.16, 0.22, 0.49. More at once gains nothing and is done again after a failure.
 CHUNK: Final = 1000
@@ -259,7 +259,18 @@ class _Publisher:
         self._delete({row.id for row in found if row.guid in double} - recorded)
 
     def _found(self, guids: Sequence[str]) -> list[TaskRow]:
-        return self._ls.tasks_by_guid(self._record.project_id, guids)
+        """The tasks that name these media; not those that were made for others and whose data somebody changed."""
+        rows = self._ls.tasks_by_guid(self._record.project_id, guids)
+        keys = {task_guid(self._record, row.id, format_time(row.created_at)): row for row in rows}
+        for some in chunks(keys, 500):
+            wanted = [names.LS_GUID, "LS_media_guid"]
+            for known in self._db.find(
+                "FindEntity", one_of(names.LS_GUID, some), class_name=names.TASK, properties=wanted
+            ):
+                key = str(known[names.LS_GUID])
+                if known["LS_media_guid"] != keys[key].guid:
+                    rows.remove(keys[key])
+        return rows
 
     def _import(self, tasks: list[dict[str, Any]]) -> list[int]:
         """The ids of the tasks that were made; none if the answer was lost.

@@ -76,8 +76,14 @@ class BothSides:
             if stored.key in wanted:
                 (one,) = (one for one in wanted[stored.key].annotations if one.key == stored.key)
                 yield from _unlike(stored, one, wanted[stored.key])
-            elif stored.key not in others:
+            elif stored.key not in others and not self._is_frozen(stored):
                 yield f"annotation {stored.key} is current, but nothing in Label Studio"
+
+    def _is_frozen(self, one: Stored) -> bool:
+        """Whether nothing may be written of its task now, whatever became of the annotation in Label Studio."""
+        tasks = self._in_trouble()
+        made = [(task.id, self.history.made[key].guid) for key, task in tasks.items() if key in self.history.made]
+        return (int(one.row["LS_task_id"]), str(one.row["LS_media_guid"])) in made
 
     def _in_trouble(self) -> Snapshot:
         return {key: task for key, task in self.tasks.items() if self.history.trouble(task)}
@@ -101,9 +107,11 @@ class BothSides:
     def _gone(self, current: Iterable[Stored]) -> Iterator[str]:
         """What a sync has seen and Label Studio has no more is a tombstone."""
         there = annotations_of(self.tasks)
+        current = list(current)
         buried = {one.key for one in current if one.deleted}
+        frozen = {one.key for one in current if self._is_frozen(one)}
         for key in self.history.seen:
-            if key not in there and self.history.certain(key) and key not in buried:
+            if key not in there and self.history.certain(key) and key not in buried | frozen:
                 yield f"annotation {key} was deleted, and is no tombstone"
         yield from (f"annotation {key} is a tombstone, but in Label Studio" for key in buried & self._clear_keys())
 
@@ -200,7 +208,9 @@ class BothSides:
             guid, state = str(row[names.GUID]), row[self.world.project.state]
             wanted = next((best for best in _BEST if best in states.get(guid, ())), "withdrawn")
             if guid not in unclear and state != wanted:
-                yield f"medium {guid} is {state}, not {wanted}"
+                of = [row for row in self.world.stored(names.TASK) if row["LS_media_guid"] == guid]
+                tasks = [(row["LS_task_id"], row["LS_batch"], row["LS_state"]) for row in of]
+                yield f"medium {guid} is {state}, not {wanted}; ApertureDB knows the tasks {tasks} of it"
 
 
 def _unlike(stored: Stored, one: RawAnnotation, task: RawTask) -> Iterator[str]:

@@ -149,6 +149,17 @@ def test_tasks_whose_recording_was_lost_are_adopted(published: World):
     assert (len(published.tasks()), len(published.stored(names.TASK))) == (3, 3)
 
 
+def test_a_task_whose_guid_was_changed_by_hand_is_not_that_of_another_medium(published: World):
+    """Else that medium would have no task when the other one is repaired."""
+    task = published.tasks()[0]
+    (new,) = set(published.hand_in(pictures(1, first=700), batch="June").guids)
+    published.ls.patch_task_data(task["id"], {**task["data"], "guid": new})
+    assert published.publish("June").created == 1
+    published.ls.patch_task_data(task["id"], task["data"])
+    assert sorted(str(found["data"]["guid"]) for found in published.tasks()).count(new) == 1
+    assert {row["LS_media_guid"] for row in published.stored(names.TASK)} >= {new, task["data"]["guid"]}
+
+
 def test_two_publishers_at_once_make_one_task_each(world: World, aperturedb: LocalServer):
     world.hand_in(pictures(40))
     with WatchedDatabase(aperturedb.key) as other:

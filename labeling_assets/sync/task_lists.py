@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Final, Literal, get_args
+from typing import IO, Any, Final, Literal, get_args
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
@@ -58,7 +58,7 @@ class TaskList:
         self._sources = data_sources(project, LabelConfig.parse(project.label_config()))
         self._data = TaskData(self._sources, links, lambda medium: read_bytes(db, medium))
 
-    def write(self, file: BinaryIO, form: Format, *, batch: str | None = None, everything: bool = False) -> ListReport:
+    def write(self, file: IO[bytes], form: Format, *, batch: str | None = None, everything: bool = False) -> ListReport:
         """Write the tasks of a batch, or of all batches of the project.
 
         Args:
@@ -163,7 +163,7 @@ def _rows(db: ApertureDB, batch: str) -> dict[str, int]:
     return rows
 
 
-def _write_json(file: BinaryIO, tasks: Iterator[Mapping[str, Any]]) -> None:
+def _write_json(file: IO[bytes], tasks: Iterator[Mapping[str, Any]]) -> None:
     file.write(b"[")
     for number, data in enumerate(tasks):
         file.write(b",\n" if number else b"\n")
@@ -171,7 +171,7 @@ def _write_json(file: BinaryIO, tasks: Iterator[Mapping[str, Any]]) -> None:
     file.write(b"\n]\n")
 
 
-def _write_csv(file: BinaryIO, tasks: Iterator[Mapping[str, Any]], columns: Sequence[str]) -> None:
+def _write_csv(file: IO[bytes], tasks: Iterator[Mapping[str, Any]], columns: Sequence[str]) -> None:
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -181,6 +181,6 @@ def _write_csv(file: BinaryIO, tasks: Iterator[Mapping[str, Any]], columns: Sequ
     text.detach()  # or the file would be closed with it
 
 
-def _write_txt(file: BinaryIO, tasks: Iterator[Mapping[str, Any]], variable: str) -> None:
+def _write_txt(file: IO[bytes], tasks: Iterator[Mapping[str, Any]], variable: str) -> None:
     for data in tasks:
         file.write(f"{data[variable]}\n".encode())

@@ -1,0 +1,96 @@
+"""Downloads from public addresses only: what somebody pushes must not make the gateway read its own network.
+
+A name is resolved once, every address that it has is checked, and the connection is made to one of those that were
+checked: a name that means something else a moment later leads nowhere else. Redirects are requests of their own.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import httpx
+
+from labeling_assets.errors import InputError
+from labeling_assets.settings import Network
+
+Resolve = Callable[..., Sequence[tuple[Any, ...]]]
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_PORTS: Final = {"http": 80, "https": 443}
+# The only part of IPv6 that is given out; the rest leads to this machine, this network, or an IPv4 address in disguise.
+_GLOBAL_IPV6: Final = ipaddress.ip_network("2000::/3")
+
+
+def public_client(allowed: Sequence[Network] = (), *, timeout_s: float = 60) -> httpx.Client:
+    """A client for addresses that somebody pushed; no proxy of the environment, which would resolve names itself."""
+    return httpx.Client(transport=PublicTransport(allowed), timeout=timeout_s, follow_redirects=True)
+
+
+class PublicTransport(httpx.BaseTransport):
+    """Refuses a request with InputError if an address of its host is not public, and not in an allowed network.
+
+    Args:
+        allowed: Networks that are fine all the same.
+        resolve: As `socket.getaddrinfo`.
+    """
+
+    def __init__(self, allowed: Sequence[Network] = (), *, resolve: Resolve = socket.getaddrinfo) -> None:
+        self._allowed, self._resolve = allowed, resolve
+        # Connections are known by their address. Kept open, one could be used for another name on the same server.
+        self._transport = httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Connect to the addresses of the host, one after the other, until one takes the connection."""
+        refused: httpx.TransportError | None = None
+        for address in self._addresses(request):
+            try:
+                return self._transport.handle_request(_to(request, address))
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                refused = error
+        raise refused or httpx.ConnectError("the name has no address", request=request)
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def _addresses(self, request: httpx.Request) -> list[str]:
+        host = request.url.host
+        if request.url.scheme not in _PORTS or not host:
+            raise httpx.UnsupportedProtocol(f"{request.url.scheme!r} is neither http nor https", request=request)
+        port = request.url.port or _PORTS[request.url.scheme]
+        try:
+            found = self._resolve(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise httpx.ConnectError(f"the name cannot be resolved: {error}", request=request) from error
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        for text in addresses:
+            if not self._is_fine(ipaddress.ip_address(text)):
+                raise InputError(
+                    f"{host!r} leads to an address that is not public: use a public one, or allow its network in "
+                    "LABELING_ASSETS_PUSH_NETWORKS."
+                )
+        return addresses
+
+    def _is_fine(self, address: _Address) -> bool:
+        return is_public(address) or any(
+            address in network for network in self._allowed if network.version == address.version
+        )
+
+
+def is_public(address: _Address) -> bool:
+    """Whether it can be reached from anywhere, and belongs to one machine."""
+    if address.is_multicast or not address.is_global:
+        return False
+    if isinstance(address, ipaddress.IPv4Address):
+        return True
+    return address in _GLOBAL_IPV6 and address.sixtofour is None and address.teredo is None
+
+
+def _to(request: httpx.Request, address: str) -> httpx.Request:
+    """The same request to an address; name and certificate of the server stay those of the URL."""
+    return httpx.Request(
+        request.method,
+        request.url.copy_with(host=address),
+        headers=request.headers,  # with the Host of the URL
+        stream=request.stream,
+        extensions={**request.extensions, "sni_hostname": request.url.host},
+    )

@@ -61,7 +61,7 @@ class ApiToken:
     def list_refusal(self, request: Request, query: ListQuery) -> Response | None:
         """401 unless the request has the token, or the signature of this very list."""
         parameters = request.query_params
-        if "s" not in parameters:
+        if "s" not in parameters or "authorization" in request.headers:
             return self.refusal(request)
         expires = parameters.get("expires", "")
         if not hmac.compare_digest(self._signature(query, expires).encode(), parameters["s"].encode()):

@@ -113,8 +113,7 @@ class Push:
     @property
     def routes(self) -> list[Route]:
         return [
-            Route("/batches/{batch}/media", self._receive, methods=["POST"]),
-            Route("/batches/{batch}/media", self._show, methods=["GET"]),
+            Route("/batches/{batch}/media", self._media, methods=["GET", "POST"]),
             Route("/batches/{batch}/close", self._close, methods=["POST"]),
         ]
 
@@ -125,10 +124,13 @@ class Push:
         """Take no more requests."""
         self._calls.close()
 
-    async def _receive(self, request: Request) -> Response:
+    async def _media(self, request: Request) -> Response:
         refused = self._token.refusal(request) or _refused_batch(request)
         if refused is not None:
             return refused
+        return await (self._receive(request) if request.method == "POST" else self._show(request))
+
+    async def _receive(self, request: Request) -> Response:
         push = _Push(request.path_params["batch"], ())
         try:
             push.projects = await self._calls.run(lambda: self._checked_projects(push.batch))
@@ -203,9 +205,6 @@ class Push:
         return answers
 
     async def _show(self, request: Request) -> Response:
-        refused = self._token.refusal(request) or _refused_batch(request)
-        if refused is not None:
-            return refused
         batch = request.path_params["batch"]
         try:
             media = await self._calls.run(lambda: media_in(self._database(), batch))

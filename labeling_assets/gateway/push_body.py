@@ -157,6 +157,7 @@ class _Form:
     def __init__(self, boundary: str, folder: Path, limits: Limits) -> None:
         self._folder, self._limits = folder, limits
         self._columns: dict[str, str] = {}
+        self._unused: set[str] = set()  # fields without a file after them
         self._rows = 0
         self._part: _Part | None = None
         self._boundary = boundary
@@ -173,6 +174,9 @@ class _Form:
             raise TooLarge(f"The form is too large: {error}.") from error
         except MultipartError as error:
             raise InputError(f"The body is no form that can be read: {error}.") from error
+        if self._rows and self._unused:
+            named = ", ".join(sorted(self._unused))[:_LONGEST_NAME]
+            raise InputError(f"No file follows the fields {named}: send fields before the files that they are for.")
         if not self._rows:
             raise InputError("The form holds no file: send at least one, such as curl -F file=@a.png.")
 
@@ -213,6 +217,7 @@ class _Form:
         if part.path is None:
             self._set(part.segment.name or "", part.text)
             return None
+        self._unused.clear()
         name = part.segment.filename or ""
         problem = name_problem(name) or _columns_problem(self._columns)
         if part.size > self._limits.file_bytes:
@@ -231,6 +236,7 @@ class _Form:
         if "\0" in value:
             raise InputError(f"There is a NUL character in the field {name[:100]!r}.")
         self._columns.pop(name, None)
+        self._unused.add(name)
         if value:
             self._columns[name] = value
         if len(self._columns) > _FIELDS:

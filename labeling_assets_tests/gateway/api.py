@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,6 @@ from labeling_assets.gateway.api_token import ApiToken
 from labeling_assets.gateway.metrics import Metrics
 from labeling_assets.gateway.push import Push, PushRules
 from labeling_assets.gateway.task_lists import TaskLists
-from labeling_assets.media_urls import MediaLinks
 from labeling_assets.projects import readable_projects
 from labeling_assets.settings import Settings
 from labeling_assets_tests.gateway.running import LINKS, gateway_client
@@ -50,6 +49,11 @@ class Api:
         assert answer.status_code == 200, answer.text
         return list(answer.json()["media"])
 
+    @property
+    def url(self) -> str:
+        """The address of the gateway, for requests without the token."""
+        return str(self.client.base_url).rstrip("/")
+
     def add_project(self, slug: str = "cars", **files: str) -> None:
         write_project(self.projects / slug, **files)
 
@@ -70,21 +74,14 @@ def rules(**values: Any) -> PushRules:
 
 
 @contextmanager
-def running_api(
-    key: str,
-    projects: Path,
-    *,
-    push_rules: PushRules | None = None,
-    links: MediaLinks = LINKS,
-    parts: Sequence[Any] = (),
-) -> Iterator[Api]:
+def running_api(key: str, projects: Path, *, push_rules: PushRules | None = None, **options: Any) -> Iterator[Api]:
     """The gateway, and a client with the token."""
     token, metrics = ApiToken(TOKEN), Metrics()
     with WatchedDatabase(key) as database:
         known = lambda: readable_projects(projects)  # noqa: E731  # shorter than a function
-        lists = TaskLists(lambda: database, known, links, token)
+        lists = TaskLists(lambda: database, known, LINKS, token)
         push = Push(lambda: database, known, token, push_rules or rules(), pushed=metrics.count_pushed)
-        with gateway_client(database, parts=[lists, push, *parts], metrics=metrics) as client:
+        with gateway_client(database, parts=[lists, push], metrics=metrics, **options) as client:
             client.headers.update(BEARER)
             yield Api(client, database, projects, metrics)
 

@@ -101,6 +101,19 @@ def test_a_later_field_replaces_an_earlier_one(api: Api) -> None:
     assert [row["shop"] for row in api.stored("FindImage", "shop")] == ["Ann", "Bee"]
 
 
+def test_a_field_that_no_file_follows_is_named(api: Api) -> None:
+    body = part(picture()) + b'--xx\r\nContent-Disposition: form-data; name="shop"\r\n\r\nAnn\r\n--xx--\r\n'
+    answer = api.client.post("/batches/May/media", content=body, headers=FORM)
+    assert (answer.status_code, [row["status"] for row in answer.json()["media"]]) == (400, ["created"])
+    assert "No file follows the fields shop" in answer.json()["error"]
+
+
+def test_a_field_that_was_forgotten_can_be_sent_with_the_file_again(api: Api) -> None:
+    api.pushed({"a.png": picture()})
+    api.pushed({"a.png": picture()}, shop="Ann")
+    assert api.stored("FindImage", "shop")[0]["shop"] == "Ann"
+
+
 def test_types_of_columns_are_those_of_the_project(api: Api) -> None:
     api.add_project(yaml="columns: {price: number}")
     api.pushed({"a.png": picture()}, price="2.5")

@@ -20,7 +20,7 @@ ONE_TEXT = '<View><Text name="t" value="$shop"/><Choices name="c" toName="t"><Ch
 
 
 def signed(api: Api, query: ListQuery, valid_s: float = 600) -> str:
-    return ApiToken(TOKEN).list_address(str(api.client.base_url), query, valid_s=valid_s)
+    return ApiToken(TOKEN).list_address(api.url, query, valid_s=valid_s)
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -64,7 +64,7 @@ def test_its_links_open(api: Api) -> None:
     api.pushed({"a.png": picture()})
     link = api.client.get("/projects/cars/tasks.txt").text.strip()
     with httpx.Client() as browser:
-        answer = browser.get(link.replace(LINKS.base_url, str(api.client.base_url).rstrip("/")))
+        answer = browser.get(link.replace(LINKS.base_url, api.url))
     assert answer.content == picture()
 
 
@@ -104,7 +104,7 @@ def test_a_label_configuration_that_a_form_cannot_hold(api: Api) -> None:
 
 @pytest.mark.parametrize("path", ["/projects/cars/tasks.json", "/projects/dogs/tasks.json"])
 def test_without_the_token_nothing_is_told(api: Api, path: str) -> None:
-    assert httpx.get(f"{str(api.client.base_url).rstrip('/')}{path}").status_code == 401
+    assert httpx.get(f"{api.url}{path}").status_code == 401
 
 
 def test_an_address_with_a_signature_needs_no_token(api: Api) -> None:

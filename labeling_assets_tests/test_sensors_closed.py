@@ -14,12 +14,19 @@ from labeling_assets.projects import load_projects
 from labeling_assets.resources import ApertureDBResource
 from labeling_assets.sensors import closed_batches_sensor
 from labeling_assets.settings import LocalStack, Settings, load_settings
+from labeling_assets.stack.label_studio import LabelStudioServer
 from labeling_assets.sync.batch_rows import read_rows
 from labeling_assets.sync.ingest_media import ingest_media
 from labeling_assets.sync.pushed_batches import close_batch, closed_mark
-from labeling_assets_tests.pipeline import add_project, note_materialized, without_settings_of_the_shell
+from labeling_assets_tests.pipeline import (
+    add_project,
+    metadata_of,
+    note_materialized,
+    pipelines,
+    without_settings_of_the_shell,
+)
 from labeling_assets_tests.sync.world import picture, write_files
-from labeling_assets_tests.ticks import SensorExecutionData, asked, keys, start_run, tick
+from labeling_assets_tests.ticks import SensorExecutionData, asked, keys, launch, start_run, tick
 
 pytest_plugins = ("labeling_assets_tests.pipeline_fixtures",)
 pytestmark = pytest.mark.filterwarnings("error", "ignore::dagster.PreviewWarning")
@@ -136,3 +143,17 @@ def test_a_database_that_is_away_is_no_empty_one(desk: Desk) -> None:
     desk.server.stop()
     with pytest.raises(TransientError, match="cannot be reached"):
         desk.tick(first.cursor)
+
+
+def test_what_was_pushed_and_closed_becomes_tasks_and_is_done(
+    tmp_path: Path, instance: dg.DagsterInstance, label_studio_server: LabelStudioServer, label_studio_key: str
+) -> None:
+    with pipelines(tmp_path, label_studio_server, label_studio_key) as make:
+        pipeline = make(instance)
+        desk = Desk(pipeline.settings, instance, pipeline.database, pipeline.db)
+        desk.close("May")
+        first = desk.tick()
+        (result,) = launch(pipeline, "import_batch", first)
+        assert (result.success, len(pipeline.tasks("May"))) == (True, 1)
+        assert metadata_of(result, "media")["closed_mark"] == closed_mark(pipeline.db, "May")
+        assert asked(desk.tick(first.cursor)) == {}

@@ -6,7 +6,9 @@ checked: a name that means something else a moment later leads nowhere else. Red
 
 import ipaddress
 import socket
-from collections.abc import Callable, Sequence
+import ssl
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import httpx
@@ -16,14 +18,19 @@ from labeling_assets.settings import Network
 
 Resolve = Callable[..., Sequence[tuple[Any, ...]]]
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_TIMEOUT_S: Final = 20.0  # without a byte
+DOWNLOAD_S: Final = 200.0  # for all of a download: a server may send a byte now and then for ever
 _PORTS: Final = {"http": 80, "https": 443}
 # The only part of IPv6 that is given out; the rest leads to this machine, this network, or an IPv4 address in disguise.
 _GLOBAL_IPV6: Final = ipaddress.ip_network("2000::/3")
 
 
-def public_client(allowed: Sequence[Network] = (), *, timeout_s: float = 60) -> httpx.Client:
-    """A client for addresses that somebody pushed; no proxy of the environment, which would resolve names itself."""
-    return httpx.Client(transport=PublicTransport(allowed), timeout=timeout_s, follow_redirects=True)
+def public_client(allowed: Sequence[Network] = (), *, tls: ssl.SSLContext | None = None) -> httpx.Client:
+    """A client for addresses that somebody pushed; no proxy of the environment, which would resolve names itself.
+
+    To read the certificates for `tls` takes 20 ms, so it can be made once for many clients.
+    """
+    return httpx.Client(transport=PublicTransport(allowed, tls=tls), timeout=_TIMEOUT_S, follow_redirects=True)
 
 
 class PublicTransport(httpx.BaseTransport):
@@ -31,22 +38,36 @@ class PublicTransport(httpx.BaseTransport):
 
     Args:
         allowed: Networks that are fine all the same.
+        tls: What certificates must be; httpx's own if it is left out.
         resolve: As `socket.getaddrinfo`.
+        clock: Seconds, for the limit of a download.
     """
 
-    def __init__(self, allowed: Sequence[Network] = (), *, resolve: Resolve = socket.getaddrinfo) -> None:
-        self._allowed, self._resolve = allowed, resolve
+    def __init__(
+        self,
+        allowed: Sequence[Network] = (),
+        *,
+        tls: ssl.SSLContext | None = None,
+        resolve: Resolve = socket.getaddrinfo,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._allowed, self._resolve, self._clock = allowed, resolve, clock
         # Connections are known by their address. Kept open, one could be used for another name on the same server.
-        self._transport = httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._transport = httpx.HTTPTransport(verify=tls or httpx.create_ssl_context(), limits=limits)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Connect to the addresses of the host, one after the other, until one takes the connection."""
         refused: httpx.TransportError | None = None
         for address in self._addresses(request):
             try:
-                return self._transport.handle_request(_to(request, address))
+                answer = self._transport.handle_request(_to(request, address))
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 refused = error
+                continue
+            assert isinstance(answer.stream, httpx.SyncByteStream)
+            answer.stream = _InTime(answer.stream, request.url.host, self._clock)
+            return answer
         raise refused or httpx.ConnectError("the name has no address", request=request)
 
     def close(self) -> None:
@@ -74,6 +95,23 @@ class PublicTransport(httpx.BaseTransport):
         return is_public(address) or any(
             address in network for network in self._allowed if network.version == address.version
         )
+
+
+class _InTime(httpx.SyncByteStream):
+    """A body that ends with InputError when it takes too long as a whole."""
+
+    def __init__(self, stream: httpx.SyncByteStream, host: str, clock: Callable[[], float]) -> None:
+        self._stream, self._host, self._clock = stream, host, clock
+        self._deadline = clock() + DOWNLOAD_S
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._stream:
+            if self._clock() > self._deadline:
+                raise InputError(f"{self._host!r} took longer than {DOWNLOAD_S:g} s: push the file itself.")
+            yield piece
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 def is_public(address: _Address) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import anyio
+import httpx
 from PIL import Image
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -42,8 +43,10 @@ _log = logging.getLogger(__name__)
 
 _THREADS: Final = 2
 _AT_ONCE: Final = 4  # requests whose bodies are read; the others wait in their sockets
-_TIMEOUT_S: Final = 900.0  # for some 50 media, which may have to be downloaded first
+_TIMEOUT_S: Final = 900.0  # for one chunk; four downloads may take 200 s each
+_LOOK_TIMEOUT_S: Final = 60.0
 _CHUNK_ROWS: Final = 48
+_CHUNK_URLS: Final = 4
 _CHUNK_BYTES: Final = 24 * 2**20
 _STATUS: Final[dict[type[Exception], int]] = {TooLarge: 413, TooSlow: 408, Unsupported: 415, InputError: 400}
 Answer = dict[str, Any]
@@ -107,7 +110,10 @@ class Push:
     ) -> None:
         self._database, self._projects, self._token, self._rules = database, projects, token, rules
         self._pushed = pushed
+        self._tls = httpx.create_ssl_context()
         self._calls = BlockingCalls(threads=_THREADS, timeout_s=_TIMEOUT_S)
+        # Nobody who only looks, or closes, waits for the downloads of others.
+        self._looks = BlockingCalls(threads=_THREADS, timeout_s=_LOOK_TIMEOUT_S)
         self._at_once = anyio.CapacityLimiter(_AT_ONCE)
 
     @property
@@ -123,6 +129,7 @@ class Push:
     def close(self) -> None:
         """Take no more requests."""
         self._calls.close()
+        self._looks.close()
 
     async def _media(self, request: Request) -> Response:
         refused = self._token.refusal(request) or _refused_batch(request)
@@ -133,7 +140,7 @@ class Push:
     async def _receive(self, request: Request) -> Response:
         push = _Push(request.path_params["batch"], ())
         try:
-            push.projects = await self._calls.run(lambda: self._checked_projects(push.batch))
+            push.projects = await self._looks.run(lambda: self._checked_projects(push.batch))
         except ConfigurationError as error:
             return responses.error(409, str(error))
         async with self._at_once:
@@ -172,7 +179,7 @@ class Push:
             async for row in rows:
                 chunk.append(row)
                 size += row.path.stat().st_size if row.path else 0
-                if len(chunk) >= _CHUNK_ROWS or size >= _CHUNK_BYTES:
+                if len(chunk) >= (_CHUNK_URLS if row.url else _CHUNK_ROWS) or size >= _CHUNK_BYTES:
                     ready, chunk, size = chunk, [], 0
                     await self._ingest(ready, push)
         finally:
@@ -188,7 +195,7 @@ class Push:
                     row.path.unlink(missing_ok=True)
 
     def _placed(self, rows: Sequence[Row], push: _Push) -> list[Answer]:
-        with public_client(self._rules.networks) as http:
+        with public_client(self._rules.networks, tls=self._tls) as http:
             report, transient = ingest_rows(
                 self._database(),
                 rows,
@@ -207,7 +214,7 @@ class Push:
     async def _show(self, request: Request) -> Response:
         batch = request.path_params["batch"]
         try:
-            media = await self._calls.run(lambda: media_in(self._database(), batch))
+            media = await self._looks.run(lambda: media_in(self._database(), batch))
         except InputError as error:
             return responses.error(404, str(error))
         return _json({"batch": batch, "media": [asdict(medium) for medium in media]})
@@ -218,7 +225,7 @@ class Push:
             return refused
         batch = request.path_params["batch"]
         try:
-            closing = await self._calls.run(lambda: close_batch(self._database(), batch))
+            closing = await self._looks.run(lambda: close_batch(self._database(), batch))
         except InputError as error:
             return responses.error(404, str(error))
         return _json({"batch": batch, "media": closing.media, "closed_at": closing.closed_at})

@@ -17,12 +17,15 @@ import pytest
 from PIL import Image
 
 from labeling_assets.gateway.api_token import ApiToken, ListQuery
+from labeling_assets.gateway.webhook import WebhookInbox
 from labeling_assets.local_aperturedb.server import LocalServer
 from labeling_assets.media_urls import sign
+from labeling_assets.sync.register_webhook import SECRET_HEADER
 from labeling_assets_tests.gateway.api import BEARER, MB, TOKEN, Api, raw_request, rules, running_api
 from labeling_assets_tests.gateway.running import SECRET, link
-from labeling_assets_tests.sync.world import picture
+from labeling_assets_tests.sync.world import WatchedDatabase, picture
 
+INSTANCE = "0b0f8a52-9d0a-5f0e-8a44-7b1f6d2c9e10"
 SIGNED = f"k=k1&s={sign('picture', SECRET)}"
 INJECTED = "%0d%0aX-Injected:%20yes"
 
@@ -240,6 +243,26 @@ def test_a_body_without_an_end_is_given_up_at_the_limit(api: Api, kind: str) -> 
                 break
             assert sent * 0x10000 < 60 * MB
     assert api.stored("FindBlob") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "limit"),
+    [
+        ("/batches/May/media", "labeling_assets.gateway.push_body._PIECE_TIMEOUT_S"),
+        (f"/webhooks/label_studio/{INSTANCE}/cars", "labeling_assets.gateway.webhook._BODY_S"),
+    ],
+    ids=["push", "webhook"],
+)
+def test_a_body_that_stops_to_come_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, limit: str
+) -> None:
+    monkeypatch.setattr(limit, 0.1)
+    with LocalServer(tmp_path / "aperturedb") as server, WatchedDatabase(server.key) as database:
+        inbox = WebhookInbox("a secret of webhooks", tmp_path / "notes", lambda: database)
+        with running_api(server.key, tmp_path / "projects", inbox=inbox) as api:
+            lines = ("Content-Type: application/json", "Content-Length: 50", f"{SECRET_HEADER}: a secret of webhooks")
+            answer = raw_request(api.url, head(path, *lines) + b'{"media"')
+    assert (status(answer), b"connection: close" in answer.lower()) == (408, True)
 
 
 def test_a_field_that_is_too_large_is_given_up(api: Api) -> None:

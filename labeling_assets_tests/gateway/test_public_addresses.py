@@ -1,6 +1,7 @@
 """Only public addresses are connected to, by name, by redirect, and whatever a name means a moment later."""
 
 import ipaddress
+import itertools
 import ssl
 import threading
 from collections.abc import Iterator
@@ -210,6 +211,18 @@ def test_other_schemes_are_no_addresses(url: str) -> None:
 def test_a_name_that_means_nothing_cannot_be_reached(host: str) -> None:
     with pytest.raises(httpx.ConnectError, match="cannot be resolved"):
         fetch(f"http://{host}/")
+
+
+def test_a_download_that_takes_too_long_as_a_whole_is_given_up(site: Site) -> None:
+    """By a clock that jumps: each look at it is a minute after the one before."""
+    minutes = itertools.count(0, 60)
+    transport = PublicTransport(LOOPBACK, clock=lambda: next(minutes))
+    with httpx.Client(transport=transport) as client:
+        assert client.get(f"http://127.0.0.1:{site.port}/").text == "hello"
+    hours = itertools.count(0, 3600)
+    transport = PublicTransport(LOOPBACK, clock=lambda: next(hours))
+    with httpx.Client(transport=transport) as client, pytest.raises(InputError, match="took longer than 200 s"):
+        client.get(f"http://127.0.0.1:{site.port}/")
 
 
 def test_a_proxy_of_the_environment_is_not_asked(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

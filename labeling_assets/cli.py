@@ -11,6 +11,7 @@ from labeling_assets.commands.gateway import gateway
 from labeling_assets.commands.plan import plan
 from labeling_assets.commands.push import push
 from labeling_assets.commands.sync import status, sync
+from labeling_assets.commands.tasks import tasks
 from labeling_assets.commands.up import up
 from labeling_assets.errors import LabelingAssetsError
 
@@ -31,7 +32,7 @@ def main() -> None:
     """Media in ApertureDB, labels from Label Studio, every step in Dagster."""
 
 
-for _command in (up, status, plan, sync, push, batch, adopt, dataset, aperturedb, gateway, explain):
+for _command in (up, status, plan, sync, push, batch, tasks, adopt, dataset, aperturedb, gateway, explain):
     main.add_command(_command)
 
 

@@ -11,7 +11,13 @@ from labeling_assets.errors import ConfigurationError
 from labeling_assets.jobs import import_job, sync_job
 from labeling_assets.projects import BrokenProject, Project, readable_projects
 from labeling_assets.resources import ApertureDBResource, LabelStudioResource, MediaLinksResource
-from labeling_assets.sensors import changed_annotations_sensor, claim_sensor, new_batches_sensor, reconcile_schedule
+from labeling_assets.sensors import (
+    changed_annotations_sensor,
+    claim_sensor,
+    closed_batches_sensor,
+    new_batches_sensor,
+    reconcile_schedule,
+)
 from labeling_assets.settings import Settings, load_settings
 
 _log = logging.getLogger(__name__)
@@ -44,6 +50,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         jobs=[import_job(projects), *map(sync_job, projects)],
         sensors=[
             new_batches_sensor(projects, settings, broken=[project.error for project in broken]),
+            closed_batches_sensor(projects, settings),
             *(changed_annotations_sensor(project, settings) for project in projects),
             *(claim_sensor(project, settings) for project in projects if project.query),
         ],

@@ -50,6 +50,7 @@ def of_ingest(report: IngestReport, signature: str) -> Metadata:
         **_notes("duplicate rows", report.duplicates),
         **_notes("rows with warnings", report.warnings),
         "inbox_signature": signature,
+        "closed_mark": report.closed,
     }
 
 

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from labeling_assets.clients.constraints import Condition, all_of, compare
 from labeling_assets.errors import ConfigurationError
+from labeling_assets.settings import MediaType
 
-MediaType = Literal["image", "video", "audio", "text", "html", "pdf", "csv", "json", "other"]
 # Texts of a special form: a project that takes texts takes them as well.
 _TEXTS: Final = ("html", "csv", "json")
 _SLUG: Final = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")

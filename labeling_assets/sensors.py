@@ -88,23 +88,69 @@ def new_batches_sensor(
             context.log.warning(problem)
         batches, waiting = _with_earlier_batches(context.instance, batches, projects)
         cursor = observed(_reopened(cursor, waiting, now=now), batches, now=now)
-        lacking = {
-            batch.name: _lacking(context.instance, batch, projects)
-            for batch in batches
-            if not cursor.seen[batch.name].done
-        }
-        cursor = finish(cursor, [name for name, assets in lacking.items() if not assets])
-        busy = in_flight(context.instance, IMPORT_JOB)
-        cursor, requests = plan_imports(cursor, batches, lacking=lacking, in_flight=busy, now=now)
-        context.update_cursor(cursor.dump())
+        requests = _planned(context, cursor, batches, projects, signature="inbox_signature", now=now)
         if not requests:
             return dg.SkipReason("; ".join(problems) or f"Nothing new in {settings.inbox}.")
-        return dg.SensorResult(
-            run_requests=[_import_request(request) for request in requests],
-            dynamic_partitions_requests=[IMPORT_BATCH.build_add_request([request.batch for request in requests])],
-        )
+        return _imports(requests)
 
     return new_batches
+
+
+def closed_batches_sensor(
+    projects: Sequence[Project], settings: Settings, *, clock: Clock = time.time
+) -> dg.SensorDefinition:
+    """Watches ApertureDB for batches that were pushed and closed, one query a look; the gateway may be anywhere."""
+
+    @dg.sensor(
+        name="closed_batches",
+        job_name=IMPORT_JOB,
+        minimum_interval_seconds=_INBOX_SECONDS,
+        default_status=_status(settings),
+        description="Batches that were pushed to the media gateway and closed get a partition and a run.",
+    )
+    def closed_batches(
+        context: dg.SensorEvaluationContext, aperturedb: ApertureDBResource
+    ) -> dg.SensorResult | dg.SkipReason:
+        from labeling_assets.sync import pushed_batches
+
+        with aperturedb.connect() as db:
+            closed = pushed_batches.closed_batches(db)
+        now = clock()
+        batches = [InboxBatch(name, mark, True) for name, mark in closed.items()]
+        cursor = observed(InboxCursor.load(context.cursor), batches, now=now)
+        requests = _planned(context, cursor, batches, projects, signature="closed_mark", now=now)
+        return _imports(requests) if requests else dg.SkipReason("No batch was closed since the last look.")
+
+    return closed_batches
+
+
+def _planned(
+    context: dg.SensorEvaluationContext,
+    cursor: InboxCursor,
+    batches: Sequence[InboxBatch],
+    projects: Sequence[Project],
+    *,
+    signature: str,
+    now: float,
+) -> list[ImportRequest]:
+    """The runs to ask for; remembers them. `signature` names the metadata of `media` that a batch's own is for."""
+    lacking = {
+        batch.name: _lacking(context.instance, batch, projects, signature)
+        for batch in batches
+        if not cursor.seen[batch.name].done
+    }
+    cursor = finish(cursor, [name for name, assets in lacking.items() if not assets])
+    busy = in_flight(context.instance, IMPORT_JOB)
+    cursor, requests = plan_imports(cursor, batches, lacking=lacking, in_flight=busy, now=now)
+    context.update_cursor(cursor.dump())
+    return requests
+
+
+def _imports(requests: Sequence[ImportRequest]) -> dg.SensorResult:
+    return dg.SensorResult(
+        run_requests=[_import_request(request) for request in requests],
+        dynamic_partitions_requests=[IMPORT_BATCH.build_add_request([request.batch for request in requests])],
+    )
 
 
 def _with_earlier_batches(
@@ -130,10 +176,12 @@ def _reopened(cursor: InboxCursor, waiting: Collection[str], *, now: float) -> I
     return InboxCursor({n: Seen(s.signature, now) if s.done and n in waiting else s for n, s in seen})
 
 
-def _lacking(instance: dg.DagsterInstance, batch: InboxBatch, projects: Sequence[Project]) -> tuple[str, ...]:
+def _lacking(
+    instance: dg.DagsterInstance, batch: InboxBatch, projects: Sequence[Project], signature: str
+) -> tuple[str, ...]:
     """The assets that a batch as it is now still needs, in order."""
     imported_at, metadata = newest(instance, MEDIA, batch.name)
-    current = imported_at > 0 and (not batch.signature or metadata.get("inbox_signature") == batch.signature)
+    current = imported_at > 0 and (not batch.signature or metadata.get(signature) == batch.signature)
     keys = [] if current else [MEDIA]
     for project in projects:
         if project.wants(batch.name):

@@ -3,7 +3,9 @@
 import json
 import os
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -19,6 +21,8 @@ from labeling_assets.errors import ConfigurationError
 from labeling_assets.media_urls import MediaLinks
 
 SETTINGS_FILE: Final = "labeling_assets.yaml"
+Network = IPv4Network | IPv6Network
+MediaType = Literal["image", "video", "audio", "text", "html", "pdf", "csv", "json", "other"]
 _SECRET_CHARACTERS: Final = 12
 
 
@@ -77,6 +81,27 @@ class Settings(BaseSettings):
     gateway_url: str | None = Field(None, description="Where browsers reach the media gateway.")
     gateway_origins: tuple[str, ...] = Field(
         (), description="Origins that may load media (CORS), a JSON list. Empty: the origin of Label Studio."
+    )
+    gateway_token: SecretStr | None = Field(
+        None,
+        description="Bearer token of task lists and pushes, 12 characters or more. Unset: one made in the home folder.",
+    )
+    gateway_proxies: tuple[str, ...] = Field(
+        ("127.0.0.1", "::1"),
+        description="Addresses or networks of reverse proxies whose X-Forwarded-For is believed, a JSON list.",
+    )
+    gateway_stop_seconds: float = Field(
+        30, ge=0, le=3600, description="How long answers that are running may take when the gateway is told to stop."
+    )
+    push_limit_mb: float = Field(2000, gt=0, description="Largest body of one push, all its files together, in MB.")
+    push_types: tuple[MediaType, ...] = Field(
+        ("image", "video", "audio", "text", "html", "pdf", "csv", "json"),
+        description="Types of media that are taken from pushes, a JSON list; `other` is what nobody knows.",
+    )
+    push_networks: tuple[str, ...] = Field(
+        (),
+        description="Networks such as 10.0.0.0/8 that pushed addresses may lead to, a JSON list. All that are not "
+        "public are refused otherwise.",
     )
     link_keys: dict[str, SecretStr] = Field(
         default_factory=dict,
@@ -197,7 +222,7 @@ class Settings(BaseSettings):
                 "Webhooks are on, but there is no media gateway: set LABELING_ASSETS_WEBHOOK_URL to the address Label "
                 "Studio reaches it at, or LABELING_ASSETS_WEBHOOKS to off."
             )
-        secret = self.webhook_secret.get_secret_value() if self.webhook_secret else self._home_secret()
+        secret = self.webhook_secret.get_secret_value() if self.webhook_secret else self._home_secret("webhook_secret")
         if len(secret) < _SECRET_CHARACTERS or not (secret.isascii() and secret.isprintable()):
             raise ConfigurationError(
                 f"LABELING_ASSETS_WEBHOOK_SECRET needs at least {_SECRET_CHARACTERS} characters, ASCII ones only: it "
@@ -205,8 +230,38 @@ class Settings(BaseSettings):
             )
         return WebhookTarget(base.rstrip("/"), secret)
 
-    def _home_secret(self) -> str:
-        path = self.home / "webhook_secret"
+    def api_token(self) -> str:
+        """The bearer token of task lists and pushes; makes one in the home folder if none is configured.
+
+        Raises:
+            ConfigurationError: it is too short, or cannot go into a header.
+        """
+        token = self.gateway_token.get_secret_value() if self.gateway_token else self._home_secret("gateway_token")
+        if len(token) < _SECRET_CHARACTERS or not (token.isascii() and token.isprintable()) or " " in token:
+            raise ConfigurationError(
+                f"LABELING_ASSETS_GATEWAY_TOKEN needs at least {_SECRET_CHARACTERS} characters, ASCII ones without "
+                "spaces: it goes into a header."
+            )
+        return token
+
+    def trusted_proxies(self) -> list[str]:
+        """The reverse proxies whose headers are believed.
+
+        Raises:
+            ConfigurationError: one of them is no address or network.
+        """
+        return [str(network) for network in _networks("LABELING_ASSETS_GATEWAY_PROXIES", self.gateway_proxies)]
+
+    def allowed_networks(self) -> tuple[Network, ...]:
+        """Networks that are not public and may be fetched from all the same.
+
+        Raises:
+            ConfigurationError: one of them is no address or network.
+        """
+        return _networks("LABELING_ASSETS_PUSH_NETWORKS", self.push_networks)
+
+    def _home_secret(self, name: str) -> str:
+        path = self.home / name
         if not path.exists():
             write_private(path, secrets.token_urlsafe(32), exclusive=True)
         return path.read_text()
@@ -217,6 +272,15 @@ class Settings(BaseSettings):
             write_private(path, json.dumps({"k1": secrets.token_urlsafe(32)}), exclusive=True)
         keys: dict[str, str] = json.loads(path.read_text())
         return keys
+
+
+def _networks(variable: str, given: Iterable[str]) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(text) for text in given)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{variable}: {error}; write addresses and networks as 10.0.0.7 or 10.0.0.0/8."
+        ) from error
 
 
 def load_settings(**overrides: Any) -> Settings:

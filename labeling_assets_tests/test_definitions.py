@@ -139,13 +139,13 @@ def test_a_project_adds_its_checks(repository: dg.RepositoryDefinition) -> None:
 
 def test_a_project_adds_its_sensors(repository: dg.RepositoryDefinition) -> None:
     names = {sensor.name for sensor in repository.sensor_defs}
-    assert names == {"new_batches", "changed_annotations_cars", "new_media_cars"}
+    assert names == {"new_batches", "closed_batches", "changed_annotations_cars", "new_media_cars"}
 
 
 def test_a_project_without_a_query_claims_nothing(settings: Settings) -> None:
     add_project(settings, "cars")
     names = {sensor.name for sensor in build_definitions(settings).get_repository_def().sensor_defs}
-    assert names == {"new_batches", "changed_annotations_cars"}
+    assert names == {"new_batches", "closed_batches", "changed_annotations_cars"}
 
 
 def test_a_project_adds_its_schedule(repository: dg.RepositoryDefinition) -> None:
@@ -210,6 +210,7 @@ def test_a_broken_project_leaves_the_others_as_they_are(one_broken: Settings) ->
     assert keys == {"media", "cars/tasks", "cars/annotations", "cars/dataset", "dogs/tasks", "a b/tasks"}
     assert {sensor.name for sensor in repository.sensor_defs} == {
         "new_batches",
+        "closed_batches",
         "changed_annotations_cars",
         "new_media_cars",
     }

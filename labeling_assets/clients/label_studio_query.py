@@ -37,7 +37,7 @@ class Filter:
     """One condition on a task. `column` is a property of the task, or `data.KEY`."""
 
     column: str
-    operator: Literal["equal", "in", "in_list", "greater", "greater_or_equal", "less", "contains"]
+    operator: Literal["equal", "in", "in_list", "greater", "greater_or_equal", "less", "contains", "empty"]
     type: Literal["Number", "String", "Datetime", "List"]
     value: Value
 
@@ -85,6 +85,11 @@ def data_equals(key: str, value: str) -> Filter:
 def data_in(key: str, values: Iterable[str]) -> Filter:
     """`data[key]` is one of these strings, not more than `groups_for_urls` puts together."""
     return Filter(f"data.{key}", "in_list", "List", list(values))
+
+
+def without_data(key: str) -> Filter:
+    """`data` has no such key, or it is null."""
+    return Filter(f"data.{key}", "empty", "String", "true")
 
 
 def in_batch(batch: str) -> Filter:

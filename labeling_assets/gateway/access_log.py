@@ -1,4 +1,4 @@
-"""One line per request: method, path, status, bytes, time. Never the query: media links carry their signature in it."""
+"""One line per request: method, path, status, bytes, time, client. Never the query, in which links are signed."""
 
 import logging
 import time
@@ -36,4 +36,6 @@ class AccessLog:
             took_ms = (time.perf_counter() - started) * 1000
             # As a literal: the path is decoded and may hold line breaks.
             path = repr(scope["path"][:_LONGEST_PATH])
-            _log.info("%s %s %d %d bytes %.1f ms", scope["method"], path, status, sent_bytes, took_ms)
+            client = (scope.get("client") or ("unknown",))[0]
+            line = "%s %s %d %d bytes %.1f ms from %r"
+            _log.info(line, scope["method"], path, status, sent_bytes, took_ms, client)

@@ -1,7 +1,10 @@
 """The media gateway: serves a medium of ApertureDB by its GUID to the browsers of the people who label.
 
 GET, HEAD /media/{guid}?k=<key id>&s=<signature>    200, 206, 304, 403, 404, 416, 502, 503
+GET, HEAD /projects/{slug}/tasks.{form}             see task_lists.py
+GET, POST /batches/{batch}/media, POST .../close    see push.py
 POST      /webhooks/label_studio/{instance}/{slug}  see webhook.py; only where webhooks are on
+GET, HEAD /metrics, /openapi.json, /docs            numbers for Prometheus; what this serves, for programs and people
 GET, HEAD /healthz                                  200 while the process runs
 GET, HEAD /readyz                                   200 if ApertureDB answers, else 503
 """
@@ -9,7 +12,7 @@ GET, HEAD /readyz                                   200 if ApertureDB answers, e
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,10 +25,13 @@ from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.errors import ConfigurationError, LabelingAssetsError, RefusedError, TransientError
 from labeling_assets.gateway import responses
 from labeling_assets.gateway.access_log import AccessLog
+from labeling_assets.gateway.api_pages import ApiPages
 from labeling_assets.gateway.blocking_calls import BlockingCalls
 from labeling_assets.gateway.cors import Cors, checked_origins
 from labeling_assets.gateway.etags import etag, none_match_names
 from labeling_assets.gateway.media import MediaReader
+from labeling_assets.gateway.metrics import MeasuredRequests, Metrics
+from labeling_assets.gateway.prefix import Prefix, prefix_of
 from labeling_assets.gateway.webhook import WebhookInbox
 from labeling_assets.media_urls import MediaLinks
 
@@ -39,12 +45,28 @@ _RETRY_AFTER_S: Final = 5
 _LONGEST_GUID: Final = 200
 
 
+class Part(Protocol):
+    """Some routes of the gateway, and what works behind them."""
+
+    @property
+    def routes(self) -> list[Route]:
+        """The routes."""
+
+    def start(self) -> None:
+        """The application starts."""
+
+    def close(self) -> None:
+        """It stops."""
+
+
 def create_app(
     database: Callable[[], ApertureDB],
     links: MediaLinks,
     origins: Sequence[str],
     *,
     inbox: WebhookInbox | None = None,
+    parts: Sequence[Part] = (),
+    metrics: Metrics | None = None,
     cache_bytes: int = DEFAULT_CACHE_BYTES,
     max_age_s: int = 3600,
     timeout_s: float = 60,
@@ -56,6 +78,8 @@ def create_app(
         links: Verifies links; all its keys count.
         origins: Websites that may load media, as `origins_for` gives them; `*` is all of them.
         inbox: Takes the webhooks of Label Studio; it runs as long as the application does.
+        parts: Further routes, such as task lists and pushes.
+        metrics: Where parts count what only they know.
         cache_bytes: Memory for contents. A medium above it is read again for every range.
         max_age_s: How long browsers keep a medium without asking again.
         timeout_s: Longest wait for one answer of ApertureDB.
@@ -78,7 +102,11 @@ def create_app(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         if inbox is not None:
             inbox.start()
+        for part in parts:
+            part.start()
         yield
+        for part in parts:
+            part.close()
         if inbox is not None:
             inbox.close()
         calls.close()
@@ -86,9 +114,18 @@ def create_app(
     routes = [Route("/media/{guid}", media), Route("/healthz", _health), Route("/readyz", ready)]
     if inbox is not None:
         routes.append(inbox.route)
+    metrics = metrics or Metrics()
+    for part in parts:
+        routes += part.routes
+    routes += [*metrics.routes, *ApiPages(links.base_url).routes]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(AccessLog), Middleware(Cors, origins=checked_origins(origins))],
+        middleware=[
+            Middleware(AccessLog),
+            Middleware(MeasuredRequests, metrics=metrics, routes=routes),
+            Middleware(Cors, origins=checked_origins(origins)),
+            Middleware(Prefix, prefix=prefix_of(links.base_url)),
+        ],
         exception_handlers={LabelingAssetsError: _service_failed, HTTPException: _http_error},
         lifespan=lifespan,
     )

@@ -1,10 +1,11 @@
 """Runs the media gateway in this process until it is told to stop."""
 
 import logging
+import math
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
@@ -14,15 +15,22 @@ from starlette.applications import Starlette
 
 from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.errors import ConfigurationError
+from labeling_assets.gateway.api_token import ApiToken
 from labeling_assets.gateway.app import DEFAULT_CACHE_BYTES, create_app
 from labeling_assets.gateway.cors import origins_for
+from labeling_assets.gateway.http_limits import LimitedHttp
+from labeling_assets.gateway.metrics import Metrics
+from labeling_assets.gateway.push import Push, PushRules
+from labeling_assets.gateway.task_lists import TaskLists
 from labeling_assets.gateway.webhook import WebhookInbox
+from labeling_assets.media_urls import MediaLinks
+from labeling_assets.projects import BrokenProject, Project, readable_projects
 from labeling_assets.settings import Settings
 
 _log = logging.getLogger(__name__)
 
-# Downloads that still run when the gateway is told to stop.
-_GRACE_S: Final = 5
+# Each has a socket, and most systems allow a process a thousand of them. More than this is for a server before it.
+CONNECTIONS: Final = 500
 
 
 def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str], None]) -> int:
@@ -45,28 +53,75 @@ def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str],
         # At least one medium of the largest size must fit, or every range of it is a read of the whole.
         cache_bytes = max(DEFAULT_CACHE_BYTES, int(settings.media_size_limit_mb * 2**20))
         inbox = WebhookInbox(webhook.secret, settings.webhook_notes, lambda: database) if webhook else None
-        app = create_app(lambda: database, links, origins, inbox=inbox, cache_bytes=cache_bytes)
+        metrics = Metrics()
+        parts = _parts(settings, lambda: database, links, metrics)
+        app = create_app(
+            lambda: database, links, origins, inbox=inbox, parts=parts, metrics=metrics, cache_bytes=cache_bytes
+        )
         with _listening(host, port) as listener:
             address = _address(listener)
-            server = AnnouncingServer(app, lambda: announce(f"media gateway ready at {address}"))
+            server = AnnouncingServer(
+                app,
+                lambda: announce(f"media gateway ready at {address}"),
+                proxies=settings.trusted_proxies(),
+                stop_s=settings.gateway_stop_seconds,
+            )
             with _stopped_by_signals(server):
                 server.run([listener])
         return 0 if server.started else 1
 
 
-class AnnouncingServer(uvicorn.Server):
-    """Uvicorn with our defaults: says when it listens, says nothing about itself or about queries."""
+def _parts(
+    settings: Settings, database: Callable[[], ApertureDB], links: MediaLinks, metrics: Metrics
+) -> list[TaskLists | Push]:
+    def projects() -> tuple[list[Project], list[BrokenProject]]:
+        return readable_projects(settings.projects)
 
-    def __init__(self, app: Starlette, ready: Callable[[], None]) -> None:
+    token = ApiToken(settings.api_token())
+    rules = PushRules(
+        body_bytes=int(settings.push_limit_mb * 1e6),
+        file_bytes=int(settings.media_size_limit_mb * 1e6),
+        media_types=frozenset(settings.push_types),
+        networks=settings.allowed_networks(),
+    )
+    return [
+        TaskLists(database, projects, links, token),
+        Push(database, projects, token, rules, pushed=metrics.count_pushed),
+    ]
+
+
+class AnnouncingServer(uvicorn.Server):
+    """Uvicorn with our limits: says when it listens, says nothing about itself or about queries.
+
+    Args:
+        app: The application.
+        ready: Is called when it listens.
+        proxies: Whose X-Forwarded-For is believed.
+        stop_s: How long running answers may take when it is told to stop.
+        connections: More than these at once get 503.
+    """
+
+    def __init__(
+        self,
+        app: Starlette,
+        ready: Callable[[], None],
+        *,
+        proxies: Sequence[str] = (),
+        stop_s: float = 5,
+        connections: int = CONNECTIONS,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
+                http=LimitedHttp,
                 access_log=False,
                 server_header=False,
                 log_config=None,
                 ws="none",
-                proxy_headers=False,
-                timeout_graceful_shutdown=_GRACE_S,
+                proxy_headers=bool(proxies),
+                forwarded_allow_ips=list(proxies),
+                limit_concurrency=connections,
+                timeout_graceful_shutdown=math.ceil(stop_s),
             )
         )
         # Its lines hold the signatures of links. `access_log=False` alone lets them through as soon as anything

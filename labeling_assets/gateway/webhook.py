@@ -4,6 +4,7 @@ Label Studio calls inside the request of the annotator and waits for the answer,
 payload names a project with its tokens: only the annotation and the batch of its task are kept.
 """
 
+import asyncio
 import hmac
 import json
 import logging
@@ -33,13 +34,14 @@ _log = logging.getLogger(__name__)
 DEFAULT_LIMIT_BYTES: Final = 16 * 2**20
 _THREADS: Final = 2
 _TIMEOUT_S: Final = 10.0  # Label Studio has hung up by then
+_BODY_S: Final = 60.0
 _INSTANCE: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _SLUG: Final = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 _LONGEST_ACTION: Final = 100
 
 
 class WebhookInbox:
-    """POST /webhooks/label_studio/{instance}/{project}: 204, 400, 403, 404, 413, 503. Label Studio ignores them.
+    """POST /webhooks/label_studio/{instance}/{project}: 204, 400, 403, 404, 408, 413, 503. Label Studio ignores them.
 
     Args:
         secret: What the header X-Labeling-Assets-Secret must hold.
@@ -84,7 +86,12 @@ class WebhookInbox:
         if not _INSTANCE.match(instance) or not _SLUG.match(slug):
             return responses.error(404, "There is no such project.")
         call = Call(instance, slug)
-        body = await _limited(request, self._limit_bytes)
+        try:
+            async with asyncio.timeout(_BODY_S):
+                body = await _limited(request, self._limit_bytes)
+        except TimeoutError:
+            _log.warning("A webhook of %s did not come to its end within %g s", slug, _BODY_S)
+            return responses.error(408, "This webhook did not come to its end.", headers={"Connection": "close"})
         try:
             if body is not None:
                 await self._calls.run(lambda: self._keep(call.notes(body)))

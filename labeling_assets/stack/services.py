@@ -132,7 +132,8 @@ def media_gateway(settings: Settings, stack: LocalStack, environment: Mapping[st
     process = ManagedProcess(
         "Media gateway",
         _ours("gateway", "serve", "--host", HOST, "--port", str(port_of(stack.gateway_url))),
-        env=environment,
+        # `up` kills what does not stop within ten seconds.
+        env={**environment, "LABELING_ASSETS_GATEWAY_STOP_SECONDS": "5"},
         log_path=log_path(settings, "gateway"),
     )
     return ChildService(process, stack.gateway_url, _says_ready)

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -124,12 +124,20 @@ def _check_header(path: Path, header: list[str]) -> None:
         raise InputError(f"{path} has no column 'path' or 'url' (its columns: {named}): name the column of the media.")
     if len(set(header)) != len(header):
         raise InputError(f"{path} has two columns of one name (its columns: {named}): rename one.")
-    wrong = [name for name in header if not _PROPERTY.match(name or "") or name.upper().startswith("LS_")]
-    if wrong:
-        raise InputError(
-            f"{path}: the columns {', '.join(map(repr, wrong))} cannot be properties in ApertureDB: a name begins with "
-            "a letter, has up to 64 letters, digits, '_' and '-', and does not begin with LS_."
-        )
+    problem = columns_problem(header)
+    if problem:
+        raise InputError(f"{path}: {problem}")
+
+
+def columns_problem(columns: Iterable[str]) -> str:
+    """Which of the columns cannot be properties of media, and why; empty if all can."""
+    wrong = [name for name in columns if not _PROPERTY.match(name or "") or name.upper().startswith("LS_")]
+    if not wrong:
+        return ""
+    return (
+        f"the columns {', '.join(map(repr, wrong))} cannot be properties in ApertureDB: a name begins with a letter, "
+        "has up to 64 letters, digits, '_' and '-', and does not begin with LS_."
+    )
 
 
 def _row(manifest: Path, number: int, record: Mapping[str | None, str | None]) -> Row:

@@ -18,8 +18,8 @@ from labeling_assets.projects import Project
 from labeling_assets.sync.batch_rows import Row
 from labeling_assets.sync.database import prepare_database
 from labeling_assets.sync.media_store import FACTS, ROLE, Medium, find_media, kind_of, media_of_batch
-from labeling_assets.sync.read_media import BatchRules, MediaReader, PreparedMedium
-from labeling_assets.sync.report import IngestReport, Note, Progress
+from labeling_assets.sync.read_media import ANYTHING, Accepted, BatchRules, MediaReader, PreparedMedium
+from labeling_assets.sync.report import IngestReport, Note, Placed, Progress
 
 # One query is one transaction: big enough to be quick, small enough to be tried again (facts: 32 to 100 images).
 _CHUNK_MEDIA: Final = 48
@@ -48,23 +48,22 @@ def ingest_media(
             stays, and a second run goes on from there.
     """
     started = time.monotonic()
-    concerned = [project for project in projects if project.wants(batch)]
-    states = tuple(project.state for project in concerned)
-    prepare_database(db, states)
-    report = IngestReport(batch, rows=len(rows))
-    rules = BatchRules.of(concerned, batch)
-    _refuse_unused_guids(rows, rules, batch)
-    writer = MediaWriter(db, batch, concerned, rules, report, run_id=run_id)
     with httpx.Client(timeout=60, follow_redirects=True) as http:
-        reader = MediaReader(http, size_limit_bytes, rules, report)
-        for chunk in chunked(reader.read(rows)):
-            writer.write(chunk)
-            progress(f"{report.created + report.known} of {len(rows)} media")
+        report, transient = ingest_rows(
+            db,
+            rows,
+            batch=batch,
+            projects=projects,
+            http=http,
+            size_limit_bytes=size_limit_bytes,
+            run_id=run_id,
+            progress=progress,
+        )
     _note_failed(db, batch, rows, report)
-    if reader.transient:
+    if transient:
         raise TransientError(
-            f"{len(reader.transient)} rows of batch {batch!r} could not be downloaded now. Run it again later; what "
-            "could be used is in ApertureDB:\n" + "\n".join(f"  - {n.subject}: {n.text}" for n in reader.transient)
+            f"{len(transient)} rows of batch {batch!r} could not be downloaded now. Run it again later; what "
+            "could be used is in ApertureDB:\n" + "\n".join(f"  - {n.subject}: {n.text}" for n in transient)
         )
     if rows and len(report.failed) == len(rows):
         raise InputError(
@@ -73,6 +72,49 @@ def ingest_media(
     report.guids = sorted(medium.guid for medium in media_of_batch(db, batch, properties=(names.GUID,)))
     report.seconds = time.monotonic() - started
     return report
+
+
+def ingest_rows(
+    db: ApertureDB,
+    rows: Sequence[Row],
+    *,
+    batch: str,
+    projects: Sequence[Project],
+    http: httpx.Client,
+    size_limit_bytes: int,
+    accepted: Accepted = ANYTHING,
+    run_id: str = "",
+    progress: Progress = lambda _: None,
+) -> tuple[IngestReport, list[Note]]:
+    """Put the media of some rows of a batch into ApertureDB. Also those of `failed` that may be read later.
+
+    Args:
+        db: Where they go.
+        rows: Files and addresses, with their metadata.
+        batch: The batch they belong to.
+        projects: Those of the home folder.
+        http: Downloads what rows give as an address.
+        size_limit_bytes: Largest medium.
+        accepted: What of the rest is taken.
+        run_id: Written to what this call adds.
+        progress: Gets a line for each few media.
+
+    Raises:
+        InputError: a row has a GUID that the projects do not ask for.
+        ConfigurationError: the projects of the batch disagree.
+        TransientError: ApertureDB went away.
+    """
+    concerned = [project for project in projects if project.wants(batch)]
+    prepare_database(db, tuple(project.state for project in concerned))
+    report = IngestReport(batch, rows=len(rows))
+    rules = BatchRules.of(concerned, batch)
+    _refuse_unused_guids(rows, rules, batch)
+    writer = MediaWriter(db, batch, concerned, rules, report, run_id=run_id)
+    reader = MediaReader(http, size_limit_bytes, rules, report, accepted=accepted)
+    for chunk in chunked(reader.read(rows)):
+        writer.write(chunk)
+        progress(f"{report.created + report.known} of {len(rows)} media")
+    return report, reader.transient
 
 
 def _refuse_unused_guids(rows: Sequence[Row], rules: BatchRules, batch: str) -> None:
@@ -209,7 +251,14 @@ class MediaWriter:
             reply = self._db.run(query)
             created = {place for place in added if not reply.existed(place)}
         self._count(chunk, created, added)
+        self._place(chunk, known, {added[place].row.number for place in created})
         self._note_unused_guids(chunk, known)
+
+    def _place(self, chunk: Sequence[PreparedMedium], known: Mapping[str, Medium], created: set[int]) -> None:
+        for medium in chunk:
+            held = known.get(medium.sha256) or known.get(medium.guid)
+            number, guid = medium.row.number, held.guid if held else medium.guid
+            self._report.placed[number] = Placed(guid, medium.sha256, number in created)
 
     def _edge(self, medium: PreparedMedium, held: Medium | None) -> str:
         return f"{self._batch}|{held.guid if held else medium.guid}|{medium.row.source}"

@@ -19,6 +19,7 @@ from labeling_assets.mapping.frame_rate import FrameRates
 from labeling_assets.mapping.label_config import LabelConfig
 from labeling_assets.media_urls import MediaLinks
 from labeling_assets.projects import Project
+from labeling_assets.sync.adopt_listed_tasks import adopt_listed_tasks
 from labeling_assets.sync.database import prepare_database
 from labeling_assets.sync.labeling_project import ProjectRecord, ensure_project, project_key
 from labeling_assets.sync.lease import Lease, lease
@@ -82,7 +83,12 @@ def publish_tasks(
             settle_s=settle_s,
             sleep=sleep,
         )
-        pending = _pending(db, project, batch, data, report)
+        pending, states = _media(db, project, batch, data, report)
+        done = {guid for guid, state in states.items() if state != "withdrawn"}
+        waiting = {*states, *(medium.guid for medium, _ in pending)} - done
+        listed = adopt_listed_tasks(db, ls, record, batch=batch, waiting=waiting, done=done, held=held)
+        report.warnings += listed.notes
+        pending = [(medium, values) for medium, values in pending if medium.guid not in listed.left]
         report.warnings += _other_frame_rates(pending, config)
         publisher.publish(list(_chunked(pending)), progress)
     report.task_guids = sorted(_task_guids(db, record, batch))
@@ -109,9 +115,12 @@ def read_bytes(db: ApertureDB, medium: Medium) -> bytes:
 Pending = tuple[Medium, dict[str, Any]]
 
 
-def _pending(db: ApertureDB, project: Project, batch: str, data: TaskData, report: PublishReport) -> list[Pending]:
-    """Media of the batch that have no task in this project, each with the data of its task."""
+def _media(
+    db: ApertureDB, project: Project, batch: str, data: TaskData, report: PublishReport
+) -> tuple[list[Pending], dict[str, str]]:
+    """Media of the batch that never had a task in this project, with the data of their tasks; states of the others."""
     pending: list[Pending] = []
+    states: dict[str, str] = {}
     for medium in media_of_batch(db, batch, properties=needed_properties(data, project.state)):
         if medium.properties.get("LS_media_type") not in project.taken_types:
             continue
@@ -120,12 +129,13 @@ def _pending(db: ApertureDB, project: Project, batch: str, data: TaskData, repor
             report.failed.append(Note(medium.guid, f"a duplicate of {medium.properties['LS_duplicate_of']}; no task"))
         elif medium.properties.get(project.state) not in (None, "new"):
             report.known += 1
+            states[medium.guid] = str(medium.properties[project.state])
         else:
             try:
                 pending.append((medium, data.build(medium, batch)))
             except InputError as error:
                 report.failed.append(Note(medium.guid, str(error)))
-    return pending
+    return pending, states
 
 
 def _chunked(pending: Iterable[Pending]) -> Iterator[list[Pending]]:

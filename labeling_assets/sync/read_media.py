@@ -26,6 +26,26 @@ _TRANSIENT_LIMIT: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """What is taken of media that somebody hands in; None takes what can be read.
+
+    `media_types` as in `MediaFacts`; `picture_pixels` is the largest width times height of a picture.
+    """
+
+    media_types: frozenset[str] | None = None
+    picture_pixels: int | None = None
+
+    def refuse_others(self, facts: MediaFacts) -> None:
+        """Raises InputError: it is of another type."""
+        if self.media_types is not None and facts.media_type not in self.media_types:
+            named = f"{facts.media_type} ({facts.mime_type})"
+            raise InputError(f"it is {named}, and only {', '.join(sorted(self.media_types))} are taken here.")
+
+
+ANYTHING: Final = Accepted()
+
+
+@dataclass(frozen=True, slots=True)
 class PreparedMedium:
     """A row whose bytes were read and understood; `columns` are its metadata in their types.
 
@@ -120,7 +140,16 @@ class MediaReader:
     `transient` are those of the failed rows that may be read later; after 50 of them it stops.
     """
 
-    def __init__(self, http: httpx.Client, size_limit: int, rules: BatchRules, report: IngestReport) -> None:
+    def __init__(
+        self,
+        http: httpx.Client,
+        size_limit: int,
+        rules: BatchRules,
+        report: IngestReport,
+        *,
+        accepted: Accepted = ANYTHING,
+    ) -> None:
+        self._accepted = accepted
         self._http = http
         self._limit = size_limit
         self._rules = rules
@@ -149,7 +178,8 @@ class MediaReader:
         if row.problem:
             raise InputError(row.problem)
         data = self._bytes(row)
-        facts = media_facts(data, row.source)
+        facts = media_facts(data, row.source, picture_pixels=self._accepted.picture_pixels)
+        self._accepted.refuse_others(facts)
         sha256 = sha256_of(data)
         first = self._first.get(sha256)
         if first is not None:

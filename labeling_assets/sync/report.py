@@ -15,12 +15,22 @@ class Note:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The medium that a row became; `created` if it was stored for this very row."""
+
+    guid: str
+    sha256: str
+    created: bool
+
+
 @dataclass(slots=True)
 class IngestReport:
     """What handing in a batch did. `created`, `known` and `failed` add up to the distinct rows.
 
     `guids` are those of the whole batch, also from earlier runs; `bytes_stored` counts new media only. `warnings`
-    are about media that were taken all the same, such as a video that browsers do not play.
+    are about media that were taken all the same, such as a video that browsers do not play. `placed` has the medium of
+    each row that was taken, by its number, and `closed` changes when a pushed batch is closed with other media.
     """
 
     batch: str
@@ -34,6 +44,8 @@ class IngestReport:
     warnings: list[Note] = field(default_factory=list)
     failed: list[Note] = field(default_factory=list)
     guids: list[str] = field(default_factory=list)
+    placed: dict[int, Placed] = field(default_factory=dict)
+    closed: str = ""
 
 
 @dataclass(slots=True)

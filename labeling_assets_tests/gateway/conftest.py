@@ -1,5 +1,6 @@
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import httpx
@@ -9,6 +10,7 @@ from PIL import Image
 
 from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.local_aperturedb.server import LocalServer
+from labeling_assets_tests.gateway.api import Api, running_api
 from labeling_assets_tests.gateway.running import WatchedDatabase, add_medium, add_object, gateway_client
 
 # Longer than one piece of an answer, and not a multiple of it.
@@ -75,3 +77,11 @@ def watched(aperturedb_key: str) -> Iterator[WatchedDatabase]:
     """A connection of its own to the database."""
     with WatchedDatabase(aperturedb_key) as database:
         yield database
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    """Task lists and pushes, with the project `cars` and an empty database."""
+    with LocalServer(tmp_path / "aperturedb") as server, running_api(server.key, tmp_path / "projects") as api:
+        api.add_project()
+        yield api

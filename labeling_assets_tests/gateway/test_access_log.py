@@ -32,7 +32,7 @@ def logged(caplog: pytest.LogCaptureFixture, path: str) -> str:
 
 
 def test_one_line_per_request(caplog: pytest.LogCaptureFixture) -> None:
-    assert re.fullmatch(r"GET '/x' 200 5 bytes \d+\.\d ms", logged(caplog, "/x"))
+    assert re.fullmatch(r"GET '/x' 200 5 bytes \d+\.\d ms from '127\.0\.0\.1'", logged(caplog, "/x"))
 
 
 def test_no_query(caplog: pytest.LogCaptureFixture) -> None:

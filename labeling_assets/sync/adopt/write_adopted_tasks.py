@@ -7,15 +7,14 @@ from typing import Any
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.clients.constraints import all_of, any_of, equal, missing, one_of
-from labeling_assets.clients.label_studio import LabelStudio, MaybeDoneError, TaskRow
-from labeling_assets.clients.label_studio_query import format_time, id_in
-from labeling_assets.clients.label_studio_records import ROW_FIELDS
+from labeling_assets.clients.label_studio import LabelStudio, TaskRow
+from labeling_assets.clients.label_studio_query import format_time
 from labeling_assets.clients.query import Query
-from labeling_assets.errors import RefusedError
 from labeling_assets.projects import Project
 from labeling_assets.sync.adopt import project_adoption_report as found
 from labeling_assets.sync.adopt.find_task_media import TaskMedium
 from labeling_assets.sync.adopt.project_adoption_report import ProjectAdoption
+from labeling_assets.sync.change_tasks import change_tasks
 from labeling_assets.sync.labeling_project import ProjectRecord
 from labeling_assets.sync.lease import Lease
 from labeling_assets.sync.media_store import KINDS, Medium
@@ -146,29 +145,11 @@ class AdoptionWriter:
         """Add the keys to the data in Label Studio; the ids of the tasks that have them now."""
         if not adoptions:
             return set()
-        # A PATCH replaces all of the data: it must be what it was when the medium was found.
-        chosen = [id_in([adoption.task.id for adoption in adoptions])]
-        rows = self._ls.iterate_by_id(self._record.project_id, chosen, include=ROW_FIELDS)
-        now = {row.id: row for row in map(TaskRow.from_json, rows)}
-        return {adoption.task.id for adoption in adoptions if self._change_one(adoption, now.get(adoption.task.id))}
-
-    def _change_one(self, adoption: Adoption, now: TaskRow | None) -> bool:
-        task = adoption.task
-        if now is None or (now.created_at, now.data) != (task.created_at, task.data):
-            self._report.refuse(found.OVERTAKEN, task.id, "its data changed just now" if now else "it was just deleted")
-            return False
-        try:
-            self._patch(task.id, adoption.data)
-        except RefusedError as error:
-            self._report.refuse(found.REFUSED, task.id, str(error))
-            return False
-        return True
-
-    def _patch(self, task_id: int, data: dict[str, Any]) -> None:
-        try:
-            self._ls.patch_task_data(task_id, data)
-        except MaybeDoneError:
-            self._ls.patch_task_data(task_id, data)  # the same data again does no harm
+        wanted = [(adoption.task, adoption.data) for adoption in adoptions]
+        unchanged = change_tasks(self._ls, self._record.project_id, wanted)
+        for task_id, why in unchanged.items():
+            self._report.refuse(found.OVERTAKEN if why.overtaken else found.REFUSED, task_id, why.text)
+        return {adoption.task.id for adoption in adoptions}.difference(unchanged)
 
     def _note(self, adoptions: Sequence[Adoption]) -> None:
         if not adoptions:

@@ -24,8 +24,10 @@ _LOOKED_AT_BYTES: Final = 65536
 _SURE_ENOUGH_FOR_TEXT: Final = 0.4
 
 
-def media_facts(data: bytes, name: str) -> MediaFacts:
+def media_facts(data: bytes, name: str, *, picture_pixels: int | None = None) -> MediaFacts:
     """Facts of a medium; `name` is its file name or URL and helps only where the bytes do not tell.
+
+    A picture with more than `picture_pixels` is refused before it is decoded; Pillow's own limit holds in any case.
 
     Raises:
         InputError: empty, not what its name says, or a picture, video, sound or PDF that cannot be read to its end.
@@ -35,7 +37,7 @@ def media_facts(data: bytes, name: str) -> MediaFacts:
     mime = _mime_type(data, name)
     family = mime.partition("/")[0]
     if family == "image" and mime != "image/svg+xml":
-        return picture_facts(data, name, mime)
+        return picture_facts(data, name, mime, pixels=picture_pixels)
     if family in ("video", "audio") or mime in _CONTAINERS:
         return av_facts(data, name, mime)
     if mime == _PDF:

@@ -17,14 +17,16 @@ _PICTURE_TYPES: Final = frozenset(
 )
 
 
-def picture_facts(data: bytes, name: str, mime: str) -> MediaFacts:
+def picture_facts(data: bytes, name: str, mime: str, *, pixels: int | None = None) -> MediaFacts:
     """Facts of a picture; `mime` is what its name says, or its first bytes.
 
     Raises:
-        InputError: it cannot be read to its end.
+        InputError: it cannot be read to its end, or has more than `pixels`.
     """
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+            if pixels is not None and picture.width * picture.height > pixels:
+                raise Image.DecompressionBombError(f"{picture.width} x {picture.height}, at most {pixels:,} in all")
             picture.load()  # a truncated file opens well and fails only here
             found = picture.get_format_mimetype() or "application/octet-stream"
             turned = int(picture.getexif().get(_EXIF_ORIENTATION, 1) or 1)

@@ -99,27 +99,35 @@ def new_batches_sensor(
 def closed_batches_sensor(
     projects: Sequence[Project], settings: Settings, *, clock: Clock = time.time
 ) -> dg.SensorDefinition:
-    """Watches ApertureDB for batches that were pushed and closed, one query a look; the gateway may be anywhere."""
+    """Watches ApertureDB for batches that were pushed and closed, or that Dagster forgot: two queries a look."""
 
     @dg.sensor(
         name="closed_batches",
         job_name=IMPORT_JOB,
         minimum_interval_seconds=_INBOX_SECONDS,
         default_status=_status(settings),
-        description="Batches that were pushed to the media gateway and closed get a partition and a run.",
+        description="Batches that were pushed to the media gateway and closed get a partition and a run; so do batches "
+        "with tasks that Dagster does not know, after its storage was lost.",
     )
     def closed_batches(
         context: dg.SensorEvaluationContext, aperturedb: ApertureDBResource
     ) -> dg.SensorResult | dg.SkipReason:
-        from labeling_assets.sync import pushed_batches
+        from labeling_assets.sync import known_batches, pushed_batches
 
+        partitions = set(context.instance.get_dynamic_partitions(_SET))
         with aperturedb.connect() as db:
             closed = pushed_batches.closed_batches(db)
+            forgotten = known_batches.batches_unknown_to(partitions, db, projects)
         now = clock()
         batches = [InboxBatch(name, mark, True) for name, mark in closed.items()]
+        batches += [InboxBatch(name, "", True) for name in forgotten if name not in closed]
         cursor = observed(InboxCursor.load(context.cursor), batches, now=now)
         requests = _planned(context, cursor, batches, projects, signature="closed_mark", now=now)
-        return _imports(requests) if requests else dg.SkipReason("No batch was closed since the last look.")
+        return (
+            _imports(requests)
+            if requests
+            else dg.SkipReason("No batch was closed since the last look.")
+        )
 
     return closed_batches
 

@@ -15,7 +15,7 @@ from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.local_aperturedb.server import LocalServer
 from labeling_assets.projects import load_project, load_projects
 from labeling_assets.resources import ApertureDBResource, LabelStudioResource
-from labeling_assets.sensors import changed_annotations_sensor, new_batches_sensor
+from labeling_assets.sensors import changed_annotations_sensor, closed_batches_sensor, new_batches_sensor
 from labeling_assets.stack.label_studio import Account, LabelStudioServer
 from labeling_assets.stack.label_studio_install import DATABASE_NAME
 from labeling_assets.sync.changes import Cursor, observe
@@ -209,5 +209,34 @@ def test_a_dagster_that_remembers_nothing_makes_nothing_twice(pipeline: Pipeline
         assert synced.success
         ticked = tick(watch, pipeline.settings, pipeline.instance, cursor=ticked.cursor, resources=resources)
         assert asked(ticked) == {}
+    assert [task["id"] for task in pipeline.tasks("b1")] == [first["id"], second["id"]]
+    assert pipeline.db.count("FindEntity", None, class_name=names.ANNOTATION) == 2
+
+
+def test_a_dagster_that_remembers_nothing_finds_batches_whose_folders_are_gone(pipeline: Pipeline):
+    """From ApertureDB it knows them again: their media and tasks are materialized anew, and nothing is made twice."""
+    first, second = pipeline.imported("b1", 2)
+    pipeline.label(first)
+    pipeline.synced("b1")
+    pipeline.label(second)
+    shutil.rmtree(pipeline.settings.inbox / "b1")
+    home = str(pipeline.settings.home)
+    resources = {"aperturedb": ApertureDBResource(home=home), "label_studio": LabelStudioResource(home=home)}
+    (pipeline.settings.home / "dagster_anew").mkdir()
+    with dg.DagsterInstance.local_temp(str(pipeline.settings.home / "dagster_anew")) as pipeline.instance:
+        project = load_project(pipeline.settings.projects / "cars")
+        forgotten = closed_batches_sensor([project], pipeline.settings)
+        of_database = {"aperturedb": resources["aperturedb"]}
+        ticked = tick(forgotten, pipeline.settings, pipeline.instance, resources=of_database)
+        assert asked(ticked) == {"b1": {"media", "cars/tasks"}}
+        (imported,) = launch(pipeline, "import_batch", ticked)
+        assert imported.success
+        ticked = tick(forgotten, pipeline.settings, pipeline.instance, cursor=ticked.cursor, resources=of_database)
+        assert asked(ticked) == {}
+        watch = changed_annotations_sensor(project, pipeline.settings)
+        (synced,) = launch(
+            pipeline, "sync_cars", tick(watch, pipeline.settings, pipeline.instance, resources=resources)
+        )
+        assert synced.success
     assert [task["id"] for task in pipeline.tasks("b1")] == [first["id"], second["id"]]
     assert pipeline.db.count("FindEntity", None, class_name=names.ANNOTATION) == 2

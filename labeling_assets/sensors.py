@@ -123,11 +123,7 @@ def closed_batches_sensor(
         batches += [InboxBatch(name, "", True) for name in forgotten if name not in closed]
         cursor = observed(InboxCursor.load(context.cursor), batches, now=now)
         requests = _planned(context, cursor, batches, projects, signature="closed_mark", now=now)
-        return (
-            _imports(requests)
-            if requests
-            else dg.SkipReason("No batch was closed since the last look.")
-        )
+        return _imports(requests) if requests else dg.SkipReason("No batch was closed since the last look.")
 
     return closed_batches
 

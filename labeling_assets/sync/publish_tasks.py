@@ -25,6 +25,7 @@ from labeling_assets.sync.labeling_project import ProjectRecord, ensure_project,
 from labeling_assets.sync.lease import Lease, lease
 from labeling_assets.sync.media_store import Medium, chunks, media_condition, media_of_batch
 from labeling_assets.sync.report import Note, Progress, PublishReport
+from labeling_assets.sync.resolve_tasks import claimed_guid
 from labeling_assets.sync.task_data import TaskData, data_sources, needed_properties
 from labeling_assets.sync.task_record import add_task, find_project, task_guid
 
@@ -269,8 +270,13 @@ class _Publisher:
         self._delete({row.id for row in found if row.guid in double} - recorded)
 
     def _found(self, guids: Sequence[str]) -> list[TaskRow]:
-        """The tasks that name these media; not those that were made for others and whose data somebody changed."""
-        rows = self._ls.tasks_by_guid(self._record.project_id, guids)
+        """The tasks of these media.
+
+        Not those whose data somebody changed: they contradict themselves or were made for other media, and a sync puts
+        them into quarantine.
+        """
+        named = self._ls.tasks_by_guid(self._record.project_id, guids)
+        rows = [row for row in named if claimed_guid(row.data)[1] is None]
         keys = {task_guid(self._record, row.id, format_time(row.created_at)): row for row in rows}
         for some in chunks(keys, 500):
             wanted = [names.LS_GUID, "LS_media_guid"]

@@ -160,6 +160,15 @@ def test_a_task_whose_guid_was_changed_by_hand_is_not_that_of_another_medium(pub
     assert {row["LS_media_guid"] for row in published.stored(names.TASK)} >= {new, task["data"]["guid"]}
 
 
+def test_a_copy_that_contradicts_itself_is_not_the_task_of_a_medium(published: World):
+    first = published.tasks()[0]
+    (new,) = set(published.hand_in(pictures(1, first=700), batch="June").guids)
+    published.ls.import_tasks(published.record.project_id, [{"data": {**first["data"], "guid": new}}])
+    assert published.publish("June").created == 1
+    (made,) = [row for row in published.stored(names.TASK) if row["LS_media_guid"] == new]
+    assert made["LS_task_id"] == published.task_ids()[-1]
+
+
 def test_two_publishers_at_once_make_one_task_each(world: World, aperturedb: LocalServer):
     world.hand_in(pictures(40))
     with WatchedDatabase(aperturedb.key) as other:

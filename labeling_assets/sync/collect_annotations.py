@@ -3,10 +3,11 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from labeling_assets import names
+from labeling_assets.clients import label_studio as ls_client
 from labeling_assets.clients.aperturedb import ApertureDB, Object
 from labeling_assets.clients.constraints import Condition, equal, missing, not_equal
 from labeling_assets.clients.label_studio import LabelStudio
@@ -102,38 +103,60 @@ def collect_annotations(
         not full and not noted and _idle(db, ls, project, record, state, batch=batch, tasks=current.task_number)
     )
     if not report.idle:
-        prepare_database(db, (project.state,))
-        with ExitStack() as stack:
-            held = stack.enter_context(lease(db, record.sync_key(batch), wait_s=wait_s))
-            record, config = _with_config(db, record, current.label_config, report)
-            users = ls.users()
-            writer = stack.enter_context(
-                TaskWriter(db, project, record, report, config, held=held, annotators=users, run_id=run_id)
-            )
-            before = state = load_state(db, record.sync_key(batch))
-            guard = _guard(db, project, record, state, batch=batch, allowed=allow_mass_deletion)
-            applier = _Applier(db, project, record, report, writer, held=held, guard=guard, agreed=agreed)
-            reader = TaskReader(ls, record, report, waiting=applier.keep_lease)
-            walk = _Walk(db, ls, project, record, report, reader, applier, full=full, progress=progress)
-            state = applier.close(walk.run(state), reader.seen, task_number=current.task_number, full=full)
-            kept = keep_noted_versions(
-                db,
-                record,
-                noted,
-                batch=batch,
-                held=held,
-                annotators=users,
-                run_id=run_id,
-                erase=project.allow_deletions,
-            )
-            report.noted, report.problems = kept.count, [*report.problems, *kept.problems]
-            looks = full or project.unexpected == "fail" or state.others != before.others
-            _unexpected(db, ls, project, record, report, state.others, held=held, looks=looks)
+        order = _Order(full, run_id, progress, wait_s, allow_mass_deletion, agreed)
+        state = _sync(db, ls, project, record, current, report, noted, order=order)
     report.watermark = state.watermark
     report.quarantined = [Note(str(task), why) for task, why in sorted(state.quarantined.items())]
     report.requests = ls.request_count - requests
     report.seconds = time.monotonic() - started
     return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """How a sync is to be done: the arguments of `collect_annotations`."""
+
+    full: bool
+    run_id: str
+    progress: Progress
+    wait_s: float
+    allow_mass_deletion: bool
+    agreed: BatchPlan | None
+
+
+def _sync(
+    db: ApertureDB,
+    ls: LabelStudio,
+    project: Project,
+    record: ProjectRecord,
+    current: ls_client.Project,
+    report: CollectReport,
+    noted: Sequence[str],
+    *,
+    order: _Order,
+) -> SyncState:
+    """Read, compare, write, under the lease of the batch; returns the state that the next sync begins with."""
+    prepare_database(db, (project.state,))
+    key, run_id = record.sync_key(report.batch), order.run_id
+    with ExitStack() as stack:
+        held = stack.enter_context(lease(db, key, wait_s=order.wait_s))
+        record, config = _with_config(db, record, current.label_config, report)
+        users = ls.users()
+        writer = stack.enter_context(
+            TaskWriter(db, project, record, report, config, held=held, annotators=users, run_id=run_id)
+        )
+        before = load_state(db, key)
+        guard = _guard(db, project, record, before, batch=report.batch, allowed=order.allow_mass_deletion)
+        applier = _Applier(db, project, record, report, writer, held=held, guard=guard, agreed=order.agreed)
+        reader = TaskReader(ls, record, report, waiting=applier.keep_lease)
+        walk = _Walk(db, ls, project, record, report, reader, applier, full=order.full, progress=order.progress)
+        state = applier.close(walk.run(before), reader.seen, task_number=current.task_number, full=order.full)
+        same: dict[str, Any] = {"batch": report.batch, "held": held, "annotators": users, "run_id": run_id}
+        kept = keep_noted_versions(db, record, noted, **same, erase=project.allow_deletions)
+        report.noted, report.problems = kept.count, [*report.problems, *kept.problems]
+        looks = order.full or project.unexpected == "fail" or state.others != before.others
+        _unexpected(db, ls, project, record, report, state.others, held=held, looks=looks)
+    return state
 
 
 def plan_annotations(

@@ -3,7 +3,6 @@
 import itertools
 import json
 import random
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -79,13 +78,7 @@ def here(world: World) -> list[tuple[int, int, bool, Any]]:
 
 
 def test_two_publishers_at_once_make_one_task_each(world: World):
-    with WatchedDatabase(world.db.key) as other:
-        twin = World(other, world.project, world.inbox, world.ls)
-        threads = [threading.Thread(target=each.publish) for each in (world, twin)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    world.publish_twice_at_once()
     assert len(world.tasks()) == len(world.stored(names.TASK)) == 40
     assert world.publish().known == 40
 

@@ -1,7 +1,6 @@
 """Exactly one task for each medium and project, however often and by however many it is made."""
 
 import html
-import threading
 import time
 from collections.abc import Callable
 
@@ -19,7 +18,7 @@ from labeling_assets.sync.labeling_project import ensure_project
 from labeling_assets.sync.lease import lease
 from labeling_assets_tests.faults.contents import expire_leases
 from labeling_assets_tests.sync.recordings import pdf
-from labeling_assets_tests.sync.world import LINKS, WatchedDatabase, World, box, picture, pictures
+from labeling_assets_tests.sync.world import LINKS, World, box, picture, pictures
 
 SHOP = '<View><Text name="t" value="$shop"/><Choices name="c" toName="t"><Choice value="ok"/></Choices></View>'
 TABLES = """
@@ -169,15 +168,9 @@ def test_a_copy_that_contradicts_itself_is_not_the_task_of_a_medium(published: W
     assert made["LS_task_id"] == published.task_ids()[-1]
 
 
-def test_two_publishers_at_once_make_one_task_each(world: World, aperturedb: LocalServer):
+def test_two_publishers_at_once_make_one_task_each(world: World):
     world.hand_in(pictures(40))
-    with WatchedDatabase(aperturedb.key) as other:
-        twin = World(other, world.project, world.inbox, world.ls)
-        threads = [threading.Thread(target=each.publish) for each in (world, twin)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    world.publish_twice_at_once()
     assert len(world.tasks()) == len(world.stored(names.TASK)) == 40
     assert len(world.ls.find_projects_by_title(world.project.title)) == 1
 

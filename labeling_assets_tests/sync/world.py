@@ -1,6 +1,7 @@
 """A labeling project with its two systems, and the few moves that the tests of the sync are made of."""
 
 import io
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,6 +136,16 @@ class World(Stock):
     def publish(self, batch: str = "May", ls: LabelStudio | None = None, **options: Any) -> PublishReport:
         options = {"sleep": lambda seconds: None, **options}
         return publish_tasks(self.db, ls or self.ls, self.project, batch=batch, links=LINKS, **options)
+
+    def publish_twice_at_once(self) -> None:
+        """Two publishers of one batch, each with a connection of its own."""
+        with WatchedDatabase(self.db.key) as other:
+            twin = World(other, self.project, self.inbox, self.ls)
+            threads = [threading.Thread(target=each.publish) for each in (self, twin)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
 
     def collect(self, batch: str = "May", **options: Any) -> CollectReport:
         return collect_annotations(self.db, self.ls, self.project, batch=batch, **options)

@@ -109,6 +109,14 @@ class Settings(BaseSettings):
     )
     link_signing_key: str | None = Field(None, description="Id of the link key that signs; default: the last one.")
     media_size_limit_mb: float = Field(200, gt=0, le=1900, description="Largest medium that is stored, in MB.")
+    gateway_cache: Path | None = Field(
+        None,
+        description="Folder in which the media gateway keeps what it read from ApertureDB; several gateways may share "
+        "it. Unset: one in the home folder.",
+    )
+    gateway_cache_mb: float = Field(
+        4000, ge=0, description="Largest size of that folder, in MB; what was not used for the longest time goes first."
+    )
     webhooks: Literal["on", "off"] = Field(
         "off",
         description="Whether Label Studio tells the media gateway at once what changed; changes are found without, "
@@ -145,6 +153,11 @@ class Settings(BaseSettings):
     def projects(self) -> Path:
         """Folder of the labeling projects, one folder each."""
         return self.home / "projects"
+
+    @property
+    def media_cache(self) -> Path:
+        """Folder of the media gateway's disk cache."""
+        return self.gateway_cache or self.home / "gateway_cache"
 
     @property
     def webhook_notes(self) -> Path:

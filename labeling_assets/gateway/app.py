@@ -1,6 +1,6 @@
 """The media gateway: serves a medium of ApertureDB by its GUID to the browsers of the people who label.
 
-GET, HEAD /media/{guid}?k=<key id>&s=<signature>    200, 206, 304, 403, 404, 416, 502, 503
+GET, HEAD /media/{guid}?k=<key id>&s=<signature>    200, 206, 304, 403, 404, 412, 416, 502, 503
 GET, HEAD /projects/{slug}/tasks.{form}             see task_lists.py
 GET, POST /batches/{batch}/media, POST .../close    see push.py
 POST      /webhooks/label_studio/{instance}/{slug}  see webhook.py; only where webhooks are on
@@ -28,8 +28,8 @@ from labeling_assets.gateway.access_log import AccessLog
 from labeling_assets.gateway.api_pages import ApiPages
 from labeling_assets.gateway.blocking_calls import BlockingCalls
 from labeling_assets.gateway.cors import Cors, checked_origins
-from labeling_assets.gateway.etags import etag, none_match_names
-from labeling_assets.gateway.media import MediaReader
+from labeling_assets.gateway.media import MediaCaches, MediaReader
+from labeling_assets.gateway.media_route import medium_asked_for
 from labeling_assets.gateway.metrics import MeasuredRequests, Metrics
 from labeling_assets.gateway.prefix import Prefix, prefix_of
 from labeling_assets.gateway.webhook import WebhookInbox
@@ -37,7 +37,6 @@ from labeling_assets.media_urls import MediaLinks
 
 _log = logging.getLogger(__name__)
 
-DEFAULT_CACHE_BYTES: Final = 128 * 2**20
 # Each thread has a socket to ApertureDB and holds at most one medium while it reads.
 _THREADS: Final = 8
 _READY_TIMEOUT_S: Final = 5.0
@@ -67,7 +66,7 @@ def create_app(
     inbox: WebhookInbox | None = None,
     parts: Sequence[Part] = (),
     metrics: Metrics | None = None,
-    cache_bytes: int = DEFAULT_CACHE_BYTES,
+    caches: MediaCaches | None = None,
     max_age_s: int = 3600,
     timeout_s: float = 60,
 ) -> Starlette:
@@ -80,7 +79,7 @@ def create_app(
         inbox: Takes the webhooks of Label Studio; it runs as long as the application does.
         parts: Further routes, such as task lists and pushes.
         metrics: Where parts count what only they know.
-        cache_bytes: Memory for contents. A medium above it is read again for every range.
+        caches: Where contents are kept; without a disk, one above the limit of memory is read again for every range.
         max_age_s: How long browsers keep a medium without asking again.
         timeout_s: Longest wait for one answer of ApertureDB.
 
@@ -88,11 +87,11 @@ def create_app(
         ConfigurationError: an origin is none.
     """
     calls = BlockingCalls(threads=_THREADS, timeout_s=timeout_s)
-    reader = MediaReader(database, calls, cache_bytes=cache_bytes)
+    reader = MediaReader(database, calls, caches=caches or MediaCaches())
 
     async def media(request: Request) -> Response:
         guid = request.path_params["guid"]
-        return _refused_link(request, links, guid) or await _medium(request, reader, guid, max_age_s=max_age_s)
+        return _refused_link(request, links, guid) or await medium_asked_for(request, reader, guid, max_age_s=max_age_s)
 
     async def ready(request: Request) -> Response:
         await calls.run(lambda: database().check(), timeout_s=_READY_TIMEOUT_S)
@@ -145,26 +144,6 @@ def _refused_link(request: Request, links: MediaLinks, guid: str) -> Response | 
         reason = "bad signature" if key_id in links.keys else "unknown key id"
     _log.warning("Refused a link to medium %r: %s", guid[:_LONGEST_GUID], reason)
     return responses.error(403, "This link is not valid.", "The log of the media gateway says why.")
-
-
-async def _medium(request: Request, reader: MediaReader, guid: str, *, max_age_s: int) -> Response:
-    record = await reader.record(guid)
-    if record is None:
-        return _not_found(guid)
-    if "if-none-match" in request.headers:
-        sha256 = await reader.sha256(record)
-        if sha256 and none_match_names(request.headers["if-none-match"], etag(sha256)):
-            return responses.not_modified(sha256, max_age_s=max_age_s)
-    if request.method == "HEAD":
-        medium = await reader.medium(record)
-        return responses.headers_only(medium, max_age_s=max_age_s) if medium else _not_found(guid)
-    content = await reader.content(record)
-    return responses.bytes_asked_for(request, content, max_age_s=max_age_s) if content else _not_found(guid)
-
-
-def _not_found(guid: str) -> Response:
-    _log.warning("Medium %r is not in the database", guid)
-    return responses.error(404, "There is no such medium.", "It is not in ApertureDB, or not any more.")
 
 
 async def _health(request: Request) -> Response:

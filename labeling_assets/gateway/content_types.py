@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from collections.abc import Iterable
 from typing import Final, Literal
 
 Family = Literal["image", "video"]
@@ -39,15 +40,22 @@ def lacks_charset(content_type: str) -> bool:
     return content_type.lower().startswith("text/") and "charset=" not in content_type.lower()
 
 
-def with_charset(content_type: str, data: bytes) -> str:
-    """The type of a text with its encoding, if that is UTF-8; any other type as it is."""
-    if not lacks_charset(content_type):
-        return content_type
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
+def with_charset(content_type: str, pieces: Iterable[bytes]) -> str:
+    """The type of a text with its encoding, if that is UTF-8; any other type as it is, without a look at the pieces."""
+    if not lacks_charset(content_type) or not _is_utf8(pieces):
         return content_type
     return f"{content_type}; charset=utf-8"
+
+
+def _is_utf8(pieces: Iterable[bytes]) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for piece in pieces:
+            decoder.decode(piece)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _begins_as_text(data: bytes) -> bool:

@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+_WEAK_OR_NOT: Final = re.compile(r'(W/)?("[^"]*")')
 _TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 
 
@@ -16,6 +17,11 @@ def none_match_names(header: str | None, tag: str) -> bool:
     if header is None:
         return False
     return header.strip() == "*" or tag in _TAG.findall(header)
+
+
+def match_names(header: str, tag: str) -> bool:
+    """True if `If-Match` names the tag, compared as strong tags; `*` is any."""
+    return header.strip() == "*" or any(not weak and found == tag for weak, found in _WEAK_OR_NOT.findall(header))
 
 
 def if_range_holds(header: str | None, tag: str) -> bool:

@@ -1,163 +1,179 @@
-"""Media in ApertureDB: found by GUID, their bytes read once for all ranges of them."""
+"""Media for the gateway: found by GUID, their bytes read from ApertureDB once and kept for all ranges of them."""
 
 import asyncio
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from labeling_assets.clients.aperturedb import ApertureDB, Object
-from labeling_assets.clients.constraints import equal
-from labeling_assets.clients.query import Query
+from labeling_assets.clients.aperturedb import ApertureDB
+from labeling_assets.errors import TransientError
 from labeling_assets.gateway import content_types
 from labeling_assets.gateway.blocking_calls import BlockingCalls
+from labeling_assets.gateway.bodies import Body, FileBody, MemoryBody
+from labeling_assets.gateway.byte_budget import ByteBudget
 from labeling_assets.gateway.byte_cache import ByteCache
+from labeling_assets.gateway.disk_cache import DiskCache
+from labeling_assets.gateway.gathered_calls import GatheredCalls
+from labeling_assets.gateway.records import Medium, Record, find_records, find_small, read_bytes
 from labeling_assets.identity import sha256_of
-from labeling_assets.names import GUID
-from labeling_assets.sync.media_store import KINDS, media_condition
 
 _log = logging.getLogger(__name__)
 
-_MIME_TYPE: Final = "LS_mime_type"
-_SIZE_BYTES: Final = "LS_size_bytes"
-_SHA256: Final = "LS_sha256"
 # The first half of the content types that a kind can have; a Blob can have any.
 _FAMILIES: Final[dict[str, content_types.Family]] = {"Image": "image", "Video": "video"}
-
-
-@dataclass(frozen=True, slots=True)
-class Medium:
-    """What the headers of an answer need; `content_type` has the charset of a text in it."""
-
-    content_type: str
-    size_bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What ApertureDB says of a medium; a record that changes in any way stands for other bytes."""
-
-    guid: str
-    kind: str  # Image, Video or Blob
-    unique_id: str
-    content_type: str | None
-    size_bytes: int | None
-    sha256: str | None
-
-    def medium(self) -> Medium | None:
-        """What can be said without the bytes; None if something is missing, be it the charset of a text."""
-        if self.content_type is None or self.size_bytes is None or self.sha256 is None:
-            return None
-        if content_types.lacks_charset(self.content_type):
-            return None
-        return Medium(self.content_type, self.size_bytes, self.sha256)
+_SMALL_BYTES: Final = 2**20  # kept in memory; what is larger goes to the disk
+_RECORDS: Final = 20_000  # that are remembered
+# The client of ApertureDB holds a content up to three times while it receives it.
+_READING_BYTES: Final = 256 * 2**20
+_LOOKED_AT_BYTES: Final = 2**20
+_GUESSED_BYTES: Final = 64 * 2**20  # of a medium of which ApertureDB does not say how large it is
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The bytes of a medium, and what was measured on them."""
+    """A medium and its bytes. Whoever gets it closes the body."""
 
     medium: Medium
-    data: bytes
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class MediaCaches:
+    """Where contents are kept: small ones in `memory_bytes` of memory, others on the disk if there is a place.
+
+    What ApertureDB says of a medium is believed for `record_age_s` without asking again.
+    """
+
+    disk: DiskCache | None = None
+    memory_bytes: int = 128 * 2**20
+    record_age_s: float = 5.0
 
 
 class MediaReader:
-    """Looks media up at every request, reads their bytes as seldom as the cache allows.
+    """Looks media up as often as their records grow old, reads their bytes as seldom as the caches allow.
 
-    Every method returns None when ApertureDB has no such medium (any more), and raises what
-    `ApertureDB.run` raises.
+    Every method returns None when ApertureDB has no such medium (any more), and raises what `ApertureDB.run` raises.
     """
 
-    def __init__(self, database: Callable[[], ApertureDB], calls: BlockingCalls, *, cache_bytes: int) -> None:
+    def __init__(self, database: Callable[[], ApertureDB], calls: BlockingCalls, *, caches: MediaCaches) -> None:
         self._database = database
         self._calls = calls
-        self._cache: ByteCache[Record, Content] = ByteCache(cache_bytes)
+        self._caches = caches
+        self._lookups = GatheredCalls(calls, lambda guids: find_records(database(), guids))
+        self._small = GatheredCalls(calls, lambda guids: find_small(database(), guids))
+        self._records: ByteCache[str, tuple[Record, float]] = ByteCache(_RECORDS)
+        self._measured: ByteCache[Record, Medium] = ByteCache(_RECORDS)
+        self._memory: ByteCache[Record, tuple[Medium, MemoryBody]] = ByteCache(caches.memory_bytes)
+        self._budget = ByteBudget(_READING_BYTES)
         self._reading: dict[Record, asyncio.Task[Content | None]] = {}
 
-    async def record(self, guid: str) -> Record | None:
-        """What ApertureDB says of a medium, without its bytes."""
-        return await self._calls.run(lambda: find_record(self._database(), guid))
+    async def record(self, guid: str, *, for_bytes: bool = False) -> Record | None:
+        """What ApertureDB says of a medium. If it is asked `for_bytes`, few bytes come along and are kept."""
+        record, until_s = self._records.get(guid) or (None, 0.0)
+        if record is not None and time.monotonic() < until_s:
+            return record
+        bring = for_bytes and (record is None or self._memory.get(record) is None)
+        found = await (self._small if bring else self._lookups).get(guid)
+        if found is None:
+            return None
+        if found.data is not None:
+            self._keep(found.record, found.data)
+        until_s = time.monotonic() + self._caches.record_age_s
+        self._records.put(guid, (found.record, until_s), size_bytes=1)
+        return found.record
 
     async def sha256(self, record: Record) -> str | None:
         """The digest of the bytes; reads them only if ApertureDB does not say it."""
-        cached = self._cache.get(record)
-        if cached is not None:
-            return cached.medium.sha256
-        if record.sha256 is not None:
-            return record.sha256
-        content = await self.content(record)
-        return content.medium.sha256 if content else None
+        measured = self._measured.get(record)
+        if measured is not None or record.sha256 is not None:
+            return measured.sha256 if measured else record.sha256
+        medium = await self.medium(record)
+        return medium.sha256 if medium else None
 
     async def medium(self, record: Record) -> Medium | None:
         """Type, size and digest; reads the bytes only if ApertureDB does not say them all."""
-        cached = self._cache.get(record)
-        known = cached.medium if cached else record.medium()
+        known = self._measured.get(record) or record.medium()
         if known is not None:
             return known
         content = await self.content(record)
-        return content.medium if content else None
+        if content is None:
+            return None
+        await content.body.close()
+        return content.medium
 
     async def content(self, record: Record) -> Content | None:
         """The bytes. Requests that come while they are being read wait for the same read."""
-        cached = self._cache.get(record)
-        if cached is not None:
-            return cached
+        kept = self._memory.get(record)
+        if kept is not None:
+            return Content(*kept)
+        on_disk = await self._on_disk(record)
+        if on_disk is not None:
+            return on_disk
         reading = self._reading.get(record)
         if reading is None:
             reading = self._reading[record] = asyncio.create_task(self._read(record))
             reading.add_done_callback(lambda _: self._reading.pop(record, None))
         # A request that is given up must not take the others' read with it.
-        return await asyncio.shield(reading)
+        content = await asyncio.shield(reading)
+        return Content(content.medium, content.body.again()) if content else None
+
+    async def _on_disk(self, record: Record) -> Content | None:
+        measured = self._measured.get(record)
+        sha256 = measured.sha256 if measured else record.sha256
+        body = self._caches.disk.open(sha256) if self._caches.disk and sha256 else None
+        if body is None:
+            return None
+        if measured is None:
+            measured = await self._measure_file(record, body)
+            self._measured.put(record, measured, size_bytes=1)
+        return Content(measured, body)
+
+    async def _measure_file(self, record: Record, body: FileBody) -> Medium:
+        if record.content_type is not None and not content_types.lacks_charset(record.content_type):
+            return _measured_file(record, body)  # without a look at the bytes
+        try:
+            return await asyncio.to_thread(_measured_file, record, body)
+        except OSError as error:
+            await body.close()
+            raise TransientError(f"The cached file {body.path} cannot be read: {error.strerror}.") from error
 
     async def _read(self, record: Record) -> Content | None:
-        content = await self._calls.run(lambda: read_content(self._database(), record))
+        size_bytes = _GUESSED_BYTES if record.size_bytes is None else record.size_bytes
+        async with self._budget.of(size_bytes):
+            content = await self._calls.run(lambda: self._fetch(record))
         if content is not None:
-            self._cache.put(record, content, size_bytes=len(content.data))
+            self._measured.put(record, content.medium, size_bytes=1)
+            if isinstance(content.body, MemoryBody):
+                self._memory.put(record, (content.medium, content.body), size_bytes=content.medium.size_bytes)
         return content
 
+    def _fetch(self, record: Record) -> Content | None:
+        """In a thread: from ApertureDB, unless another gateway on the same folder was quicker."""
+        disk = self._caches.disk
+        if disk is None or record.sha256 is None or (record.size_bytes or 0) <= _SMALL_BYTES:
+            return self._fetched(record)
+        with disk.reading(record.sha256):
+            body = disk.open(record.sha256)
+            return Content(_measured_file(record, body), body) if body else self._fetched(record)
 
-def find_record(database: ApertureDB, guid: str) -> Record | None:
-    """One query for the three kinds of media. Of several with one GUID it is the first that was added.
+    def _fetched(self, record: Record) -> Content | None:
+        data = read_bytes(self._database(), record)
+        if data is None:
+            return None
+        medium, disk = _measured(record, data), self._caches.disk
+        body = disk.put(medium.sha256, data) if disk and len(data) > _SMALL_BYTES else None
+        return Content(medium, body or MemoryBody(data))
 
-    A Blob counts only if its role is `media`: masks and payloads are Blobs too.
-    """
-    query = Query()
-    for kind in KINDS:
-        query.add(
-            f"Find{kind}",
-            {
-                "constraints": media_condition(kind, equal(GUID, guid)),
-                "results": {"list": [_MIME_TYPE, _SIZE_BYTES, _SHA256]},
-                "uniqueids": True,
-                "limit": 1,
-            },
-        )
-    reply = database.run(query)
-    found = [(kind, row) for place, kind in enumerate(KINDS) for row in reply.objects(place)]
-    return _record(guid, *found[0]) if found else None
-
-
-def _record(guid: str, kind: str, row: Object) -> Record:
-    size, sha256 = row.get(_SIZE_BYTES), row.get(_SHA256)
-    return Record(
-        guid=guid,
-        kind=kind,
-        unique_id=str(row["_uniqueid"]),
-        content_type=content_types.recorded(row.get(_MIME_TYPE)),
-        size_bytes=None if size is None else int(size),  # numbers come back as 1234.0
-        sha256=None if not sha256 else str(sha256).lower(),
-    )
+    def _keep(self, record: Record, data: bytes) -> None:
+        medium = _measured(record, data)
+        self._measured.put(record, medium, size_bytes=1)
+        self._memory.put(record, (medium, MemoryBody(data)), size_bytes=len(data))
 
 
-def read_content(database: ApertureDB, record: Record) -> Content | None:
-    """The bytes of exactly this object. What is said of them is measured, whatever ApertureDB has recorded."""
-    query = Query()
-    query.add(f"Find{record.kind}", {"constraints": equal("_uniqueid", record.unique_id), "blobs": True})
-    blobs = database.run(query).blobs
-    if not blobs:
-        return None
-    data = blobs[0]
+def _measured(record: Record, data: bytes) -> Medium:
+    """What is said of bytes is measured on them, whatever ApertureDB has recorded."""
     sha256 = sha256_of(data)
     if record.sha256 not in (None, sha256):
         _log.warning(
@@ -166,5 +182,15 @@ def read_content(database: ApertureDB, record: Record) -> Content | None:
             sha256,
             record.sha256,
         )
-    mime_type = record.content_type or content_types.sniffed(data, _FAMILIES.get(record.kind))
-    return Content(Medium(content_types.with_charset(mime_type, data), len(data), sha256), data)
+    return Medium(_content_type(record, lambda: data[:_LOOKED_AT_BYTES], [data]), len(data), sha256)
+
+
+def _measured_file(record: Record, body: FileBody) -> Medium:
+    """As `_measured`; the digest is the file's name."""
+    content_type = _content_type(record, lambda: body.read(_LOOKED_AT_BYTES, 0), body.everything())
+    return Medium(content_type, body.status.st_size, body.path.name)
+
+
+def _content_type(record: Record, head: Callable[[], bytes], pieces: Iterable[bytes]) -> str:
+    mime_type = record.content_type or content_types.sniffed(head(), _FAMILIES.get(record.kind))
+    return content_types.with_charset(mime_type, pieces)

@@ -1,16 +1,23 @@
-"""HTTP answers: a medium, a part of it, its headers only, and errors as JSON."""
+"""HTTP answers: a medium, parts of it, its headers only, and errors as JSON."""
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Final
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
+from labeling_assets.errors import TransientError
+from labeling_assets.gateway.bodies import PIECE_BYTES, Body, Piece
 from labeling_assets.gateway.etags import etag, if_range_holds
-from labeling_assets.gateway.media import Content, Medium
-from labeling_assets.gateway.ranges import NoPart, Part, requested_part
+from labeling_assets.gateway.media import Content
+from labeling_assets.gateway.ranges import NoPart, Part, requested_parts
+from labeling_assets.gateway.records import Medium
 
-_CHUNK_BYTES: Final = 256 * 1024
+_log = logging.getLogger(__name__)
 
 
 def error(
@@ -26,35 +33,115 @@ def not_modified(sha256: str, *, max_age_s: int) -> Response:
     return Response(status_code=304, headers={"ETag": etag(sha256), "Cache-Control": _cache_control(max_age_s)})
 
 
+def precondition_failed() -> Response:
+    """412: `If-Match` names other bytes."""
+    return error(412, "These are not the bytes that If-Match names.")
+
+
 def headers_only(medium: Medium, *, max_age_s: int) -> Response:
     """The answer to HEAD: the headers of the whole."""
     return Response(headers={**_headers(medium, max_age_s), "Content-Length": str(medium.size_bytes)})
 
 
-def bytes_asked_for(request: Request, content: Content, *, max_age_s: int) -> Response:
-    """200 with the whole, 206 with one part, or 416."""
+async def bytes_asked_for(request: Request, content: Content, *, max_age_s: int) -> Response:
+    """200 with the whole, 206 with one or several parts, or 416."""
     medium, wanted = content.medium, None
     if if_range_holds(request.headers.get("if-range"), etag(medium.sha256)):
         wanted = request.headers.get("range")
-    part = requested_part(wanted, medium.size_bytes)
-    if part is NoPart.UNSATISFIABLE:
+    parts = requested_parts(wanted, medium.size_bytes)
+    if parts is NoPart.UNSATISFIABLE:
+        await content.body.close()
         unit = {"Content-Range": f"bytes */{medium.size_bytes}", "Accept-Ranges": "bytes"}
         return error(416, "This range lies outside of the medium.", headers=unit)
-    headers, status = _headers(medium, max_age_s), 200
-    if isinstance(part, Part):
-        status = 206
-        headers["Content-Range"] = f"bytes {part.first}-{part.last}/{medium.size_bytes}"
-    else:
-        part = Part(0, medium.size_bytes - 1)
-    headers["Content-Length"] = str(part.length)
-    return StreamingResponse(_chunks(content.data, part), status, headers=headers)
+    headers = _headers(medium, max_age_s)
+    if isinstance(parts, NoPart):
+        whole = (Part(0, medium.size_bytes - 1),) if medium.size_bytes else ()
+        return BodyResponse(200, headers, content.body, [(b"", part) for part in whole])
+    if len(parts) == 1:
+        headers["Content-Range"] = _content_range(parts[0], medium.size_bytes)
+        return BodyResponse(206, headers, content.body, [(b"", parts[0])])
+    boundary = secrets.token_hex(16)
+    labelled = [(_part_head(boundary, medium, part), part) for part in parts]
+    headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
+    return BodyResponse(206, headers, content.body, labelled, end=f"\r\n--{boundary}--\r\n".encode())
 
 
-async def _chunks(data: bytes, part: Part) -> AsyncIterator[bytes]:
-    """In pieces, so that a slow reader holds one piece and not a copy of the whole."""
-    view = memoryview(data)
-    for start in range(part.first, part.last + 1, _CHUNK_BYTES):
-        yield bytes(view[start : min(start + _CHUNK_BYTES, part.last + 1)])
+class BodyResponse(Response):
+    """Parts of a body, each after some bytes of its own, streamed: never more than a piece is in memory."""
+
+    def __init__(
+        self,
+        status: int,
+        headers: dict[str, str],
+        body: Body,
+        parts: Sequence[tuple[bytes, Part]],
+        *,
+        end: bytes = b"",
+    ) -> None:
+        self.status_code = status
+        self.background = None
+        self._body = body
+        self._parts = parts
+        self._end = end
+        self._length = sum(len(head) + part.length for head, part in parts) + len(end)
+        self.init_headers({**headers, "Content-Length": str(self._length)})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it. Where the bytes end too soon, or the client hangs up, the connection is closed.
+
+        Raises:
+            TransientError: there is not even a first piece; nothing was sent.
+        """
+        gone = asyncio.ensure_future(_disconnected(receive)) if self._length > PIECE_BYTES else None
+        try:
+            async with contextlib.aclosing(self._pieces()) as pieces:
+                first = await anext(pieces, b"")
+                await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+                await self._send(first, pieces, send=send, gone=gone)
+        finally:
+            await self._body.close()
+            if gone is not None:
+                gone.cancel()
+
+    async def _pieces(self) -> AsyncGenerator[Piece, None]:
+        for head, part in self._parts:
+            if head:
+                yield head
+            async with contextlib.aclosing(self._body.pieces(part)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        if self._end:
+            yield self._end
+
+    async def _send(
+        self, first: Piece, others: AsyncGenerator[Piece, None], *, send: Send, gone: "asyncio.Future[None] | None"
+    ) -> None:
+        left = self._length - len(first)
+        await send({"type": "http.response.body", "body": first, "more_body": left > 0})
+        try:
+            async for piece in others:
+                if gone is not None and gone.done():
+                    return
+                left -= len(piece)
+                await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
+        except TransientError as error:
+            # The status is sent already: an answer that is too short is all that can be said.
+            _log.error("An answer was broken off: %s", error)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _content_range(part: Part, size_bytes: int) -> str:
+    return f"bytes {part.first}-{part.last}/{size_bytes}"
+
+
+def _part_head(boundary: str, medium: Medium, part: Part) -> bytes:
+    content_range = _content_range(part, medium.size_bytes)
+    lines = f"--{boundary}", f"Content-Type: {medium.content_type}", f"Content-Range: {content_range}", "", ""
+    return ("\r\n" + "\r\n".join(lines)).encode("latin-1")
 
 
 def _headers(medium: Medium, max_age_s: int) -> dict[str, str]:

@@ -16,9 +16,11 @@ from starlette.applications import Starlette
 from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.errors import ConfigurationError
 from labeling_assets.gateway.api_token import ApiToken
-from labeling_assets.gateway.app import DEFAULT_CACHE_BYTES, create_app
+from labeling_assets.gateway.app import create_app
 from labeling_assets.gateway.cors import origins_for
+from labeling_assets.gateway.disk_cache import DiskCache
 from labeling_assets.gateway.http_limits import LimitedHttp
+from labeling_assets.gateway.media import MediaCaches
 from labeling_assets.gateway.metrics import Metrics
 from labeling_assets.gateway.push import Push, PushRules
 from labeling_assets.gateway.task_lists import TaskLists
@@ -50,13 +52,11 @@ def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str],
     """
     links, origins, webhook = settings.links(), _origins(settings), settings.webhook()
     with ApertureDB(settings.database_key(), dialect=settings.aperturedb_dialect) as database:
-        # At least one medium of the largest size must fit, or every range of it is a read of the whole.
-        cache_bytes = max(DEFAULT_CACHE_BYTES, int(settings.media_size_limit_mb * 2**20))
         inbox = WebhookInbox(webhook.secret, settings.webhook_notes, lambda: database) if webhook else None
         metrics = Metrics()
         parts = _parts(settings, lambda: database, links, metrics)
         app = create_app(
-            lambda: database, links, origins, inbox=inbox, parts=parts, metrics=metrics, cache_bytes=cache_bytes
+            lambda: database, links, origins, inbox=inbox, parts=parts, metrics=metrics, caches=media_caches(settings)
         )
         with _listening(host, port) as listener:
             address = _address(listener)
@@ -69,6 +69,21 @@ def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str],
             with _stopped_by_signals(server):
                 server.run([listener])
         return 0 if server.started else 1
+
+
+def media_caches(settings: Settings) -> MediaCaches:
+    """Where the gateway keeps contents.
+
+    Raises:
+        ConfigurationError: not even one medium of the largest size fits, so every range of it would read the whole.
+    """
+    limit_mb, largest_mb = settings.gateway_cache_mb, settings.media_size_limit_mb
+    if limit_mb < largest_mb:
+        raise ConfigurationError(
+            f"LABELING_ASSETS_GATEWAY_CACHE_MB is {limit_mb:g}, and media may have {largest_mb:g} MB: make it at least "
+            "as large as LABELING_ASSETS_MEDIA_SIZE_LIMIT_MB, better ten times."
+        )
+    return MediaCaches(DiskCache(settings.media_cache, int(limit_mb * 1e6)))
 
 
 def _parts(

@@ -22,19 +22,22 @@ LABEL_STUDIO = "http://labels.example.org:8080"
 
 
 class WatchedDatabase(ApertureDB):
-    """A connection that counts the queries that read bytes, and can hold them back."""
+    """A connection that counts its queries and those that brought bytes, and can hold back those that ask for bytes."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
+        self.queries = 0
         self.byte_reads = 0
         self.gate = threading.Event()
         self.gate.set()
 
     def run(self, query: Query) -> Reply:
         if any(body.get("blobs") for _, body in query.commands):
-            self.byte_reads += 1
             assert self.gate.wait(20)
-        return super().run(query)
+        reply = super().run(query)
+        self.queries += 1
+        self.byte_reads += bool(reply.blobs)
+        return reply
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def test_a_long_text_is_a_text_wherever_its_characters_end() -> None:
     ],
 )
 def test_with_charset(content_type: str, data: bytes, expected: str) -> None:
-    assert with_charset(content_type, data) == expected
+    assert with_charset(content_type, [data[:3], data[3:]]) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from labeling_assets.gateway.etags import etag, if_range_holds, none_match_names
+from labeling_assets.gateway.etags import etag, if_range_holds, match_names, none_match_names
 
 TAG = '"abc"'
 
@@ -17,6 +17,16 @@ def test_if_none_match_names_it(header: str) -> None:
 @pytest.mark.parametrize("header", [None, "", '"x"', "abc", '"abcd"', '"x", "y"', '"abc'])
 def test_if_none_match_does_not_name_it(header: str | None) -> None:
     assert not none_match_names(header, TAG)
+
+
+@pytest.mark.parametrize("header", ['"abc"', '"x", "abc"', 'W/"x","abc" ', " * "])
+def test_if_match_names_it(header: str) -> None:
+    assert match_names(header, TAG)
+
+
+@pytest.mark.parametrize("header", ["", 'W/"abc"', '"x"', "abc", '"abc'])
+def test_if_match_does_not_name_it(header: str) -> None:
+    assert not match_names(header, TAG)
 
 
 @pytest.mark.parametrize("header", [None, '"abc"', ' "abc" '])

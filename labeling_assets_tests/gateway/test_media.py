@@ -1,76 +1,41 @@
-"""Which questions the gateway asks of ApertureDB."""
+"""Which questions the gateway asks of ApertureDB, and what it keeps."""
 
 import asyncio
-import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.clients.constraints import equal
 from labeling_assets.gateway.blocking_calls import BlockingCalls
-from labeling_assets.gateway.media import MediaReader, find_record, read_content
+from labeling_assets.gateway.bodies import FileBody, MemoryBody
+from labeling_assets.gateway.disk_cache import DiskCache
+from labeling_assets.gateway.media import MediaCaches, MediaReader
+from labeling_assets.gateway.ranges import Part
+from labeling_assets.gateway.records import find_records
 from labeling_assets_tests.gateway.running import WatchedDatabase, add_medium, add_object, gateway_client, link
+
+FILM = bytes(range(256)) * 5000  # larger than what is kept in memory
+NOT_TRUSTED = MediaCaches(record_age_s=0)
 
 
 @pytest.fixture
 def reader(watched: WatchedDatabase) -> Iterator[MediaReader]:
     calls = BlockingCalls(threads=2, timeout_s=20)
-    yield MediaReader(lambda: watched, calls, cache_bytes=1_004_000)
+    yield MediaReader(lambda: watched, calls, caches=NOT_TRUSTED)
     calls.close()
 
 
-def test_a_record_is_what_was_registered(watched: WatchedDatabase) -> None:
-    record = find_record(watched, "recording")
-    assert record is not None
-    assert (record.kind, record.content_type, record.size_bytes, record.sha256) == (
-        "Blob",
-        "audio/wav",
-        1_004_000,
-        "04f0fb1fe490f7315fa76881081092237a25559f2f56e2f3cccfc336fa9fe699",
-    )
+@pytest.fixture
+def film(watched: WatchedDatabase) -> Iterator[str]:
+    """The GUID of a medium that is only in this test's database."""
+    add_medium(watched, "film", FILM, mime_type="video/mp4")
+    yield "film"
+    watched.one("DeleteBlob", {"constraints": equal("guid", "film")})
 
 
-@pytest.mark.parametrize("dialect", ["legacy", "expression"])
-def test_media_are_found_and_read_in_either_dialect(aperturedb_key: str, dialect: str, recording: bytes) -> None:
-    with ApertureDB(aperturedb_key, dialect=dialect) as database:
-        record = find_record(database, "recording")
-        assert record is not None
-        content = read_content(database, record)
-    assert content is not None
-    assert content.data == recording
-
-
-def test_a_picture_is_found_as_a_picture(watched: WatchedDatabase) -> None:
-    record = find_record(watched, "picture")
-    assert record is not None
-    assert record.kind == "Image"
-
-
-def test_of_an_adopted_medium_nothing_is_known(watched: WatchedDatabase) -> None:
-    record = find_record(watched, "adopted")
-    assert record is not None
-    assert (record.content_type, record.size_bytes, record.sha256) == (None, None, None)
-
-
-@pytest.mark.parametrize("guid", ["missing", "mask", "no-role", ""])
-def test_not_found(watched: WatchedDatabase, guid: str) -> None:
-    assert find_record(watched, guid) is None
-
-
-def test_of_two_with_one_guid_the_first_is_meant(watched: WatchedDatabase) -> None:
-    for data in (b"first", b"second"):
-        add_medium(watched, "twice", data, mime_type="text/plain")
-    record = find_record(watched, "twice")
-    assert record is not None
-    content = read_content(watched, record)
-    assert content is not None
-    assert content.data == b"first"
-
-
-def test_finding_reads_no_bytes(watched: WatchedDatabase) -> None:
-    find_record(watched, "recording")
-    assert watched.byte_reads == 0
+def on_disk(folder: Path, limit_bytes: int = 10_000_000) -> MediaCaches:
+    return MediaCaches(DiskCache(folder, limit_bytes), record_age_s=0)
 
 
 def test_head_reads_no_bytes(watched: WatchedDatabase) -> None:
@@ -102,14 +67,14 @@ def test_all_parts_of_a_medium_are_one_read(watched: WatchedDatabase) -> None:
 
 
 def test_what_does_not_fit_is_read_again(watched: WatchedDatabase) -> None:
-    with gateway_client(watched, cache_bytes=1_003_999) as client:
+    with gateway_client(watched, caches=MediaCaches(memory_bytes=1_003_999)) as client:
         for _ in range(2):
             client.get(link("recording"))
     assert watched.byte_reads == 2
 
 
 def test_other_bytes_under_the_same_guid_are_seen(watched: WatchedDatabase) -> None:
-    with gateway_client(watched) as client:
+    with gateway_client(watched, caches=NOT_TRUSTED) as client:
         add_medium(watched, "edited", b"before", mime_type="text/plain")
         before = client.get(link("edited")).content
         watched.one("DeleteBlob", {"constraints": equal("guid", "edited")})
@@ -119,7 +84,7 @@ def test_other_bytes_under_the_same_guid_are_seen(watched: WatchedDatabase) -> N
 
 def test_other_bytes_of_an_adopted_medium_are_seen(watched: WatchedDatabase) -> None:
     adopted = {"guid": "adopted-twice", "LS_role": "media"}
-    with gateway_client(watched) as client:
+    with gateway_client(watched, caches=NOT_TRUSTED) as client:
         add_object(watched, b"before", adopted)
         before = client.get(link("adopted-twice")).content
         watched.one("DeleteBlob", {"constraints": equal("guid", "adopted-twice")})
@@ -128,7 +93,7 @@ def test_other_bytes_of_an_adopted_medium_are_seen(watched: WatchedDatabase) -> 
 
 
 def test_what_was_deleted_is_gone_although_it_is_kept(watched: WatchedDatabase) -> None:
-    with gateway_client(watched) as client:
+    with gateway_client(watched, caches=NOT_TRUSTED) as client:
         add_medium(watched, "deleted", b"x", mime_type="text/plain")
         client.get(link("deleted"))
         watched.one("DeleteBlob", {"constraints": equal("guid", "deleted")})
@@ -137,25 +102,13 @@ def test_what_was_deleted_is_gone_although_it_is_kept(watched: WatchedDatabase) 
 
 def test_deleted_between_finding_and_reading(watched: WatchedDatabase, reader: MediaReader) -> None:
     add_medium(watched, "hasty", b"x", mime_type="text/plain")
-    record = find_record(watched, "hasty")
-    assert record is not None
+    record = find_records(watched, ["hasty"])["hasty"].record
     watched.one("DeleteBlob", {"constraints": equal("guid", "hasty")})
     assert asyncio.run(reader.content(record)) is None
 
 
-def test_bytes_that_are_not_those_registered_are_logged(
-    watched: WatchedDatabase, caplog: pytest.LogCaptureFixture
-) -> None:
-    record = find_record(watched, "changed")
-    assert record is not None
-    with caplog.at_level(logging.WARNING):
-        read_content(watched, record)
-    assert "The bytes of changed are not those that were registered" in caplog.text
-
-
 def test_a_reader_that_gives_up_does_not_take_the_others_along(watched: WatchedDatabase, reader: MediaReader) -> None:
-    record = find_record(watched, "recording")
-    assert record is not None
+    record = find_records(watched, ["recording"])["recording"].record
     watched.gate.clear()
 
     async def two() -> int:
@@ -165,6 +118,119 @@ def test_a_reader_that_gives_up_does_not_take_the_others_along(watched: WatchedD
         watched.gate.set()
         content = await second
         assert content is not None
-        return len(content.data)
+        return content.medium.size_bytes
 
     assert asyncio.run(two()) == 1_004_000
+
+
+def test_a_record_is_believed_for_a_while(watched: WatchedDatabase) -> None:
+    with gateway_client(watched) as client:
+        client.get(link("note"))
+        asked = watched.queries
+        assert (client.get(link("note")).status_code, watched.queries - asked) == (200, 0)
+
+
+def test_small_media_come_with_their_records(watched: WatchedDatabase) -> None:
+    watched.check()
+    with gateway_client(watched) as client:
+        asked = watched.queries
+        client.get(link("note"))
+        assert (watched.byte_reads, watched.queries - asked) == (1, 1)
+
+
+def test_a_record_that_grew_old_brings_no_bytes_again(watched: WatchedDatabase) -> None:
+    with gateway_client(watched, caches=NOT_TRUSTED) as client:
+        texts = [client.get(link("note")).text for _ in range(3)]
+    assert (texts, watched.byte_reads) == (["grüße\n"] * 3, 1)
+
+
+def test_large_media_are_on_the_disk_for_the_next_gateway(watched: WatchedDatabase, film: str, tmp_path: Path) -> None:
+    for _ in range(2):
+        with gateway_client(watched, caches=on_disk(tmp_path)) as client:
+            assert client.get(link(film), headers={"Range": "bytes=1000000-1000009"}).content == FILM[1000000:1000010]
+    assert watched.byte_reads == 1
+
+
+def test_large_media_are_not_in_memory(watched: WatchedDatabase, film: str, tmp_path: Path) -> None:
+    assert body_of(watched, film, on_disk(tmp_path)) is FileBody
+
+
+def test_small_media_are_in_memory(watched: WatchedDatabase, tmp_path: Path) -> None:
+    assert body_of(watched, "note", on_disk(tmp_path)) is MemoryBody
+
+
+def body_of(watched: WatchedDatabase, guid: str, caches: MediaCaches) -> type:
+    """How a second request gets the bytes."""
+    calls = BlockingCalls(threads=1, timeout_s=20)
+    reader = MediaReader(lambda: watched, calls, caches=caches)
+
+    async def second() -> type:
+        for _ in range(2):
+            record = await reader.record(guid, for_bytes=True)
+            assert record is not None
+            content = await reader.content(record)
+            assert content is not None
+            await content.body.close()
+        return type(content.body)
+
+    kind = asyncio.run(second())
+    calls.close()
+    return kind
+
+
+@pytest.mark.parametrize("limit_bytes", [0, len(FILM) - 1])
+def test_what_the_disk_does_not_take_is_served_all_the_same(
+    watched: WatchedDatabase, film: str, tmp_path: Path, limit_bytes: int
+) -> None:
+    with gateway_client(watched, caches=on_disk(tmp_path, limit_bytes)) as client:
+        assert client.get(link(film)).content == FILM
+
+
+def test_a_folder_that_cannot_be_used_is_logged(
+    watched: WatchedDatabase, film: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with gateway_client(watched, caches=on_disk(tmp_path / "file")) as client:
+        content = client.get(link(film)).content
+    assert (content == FILM, f"The folder {tmp_path / 'file'} of the media cache cannot be used" in caplog.text) == (
+        True,
+        True,
+    )
+
+
+def test_ranges_that_come_together_are_one_read(watched: WatchedDatabase, film: str, tmp_path: Path) -> None:
+    """Each gets a file of its own, so that the first to end does not close those of the others."""
+    calls = BlockingCalls(threads=2, timeout_s=20)
+    reader = MediaReader(lambda: watched, calls, caches=on_disk(tmp_path))
+    record = find_records(watched, [film])[film].record
+
+    async def read(first: int) -> bytes:
+        content = await reader.content(record)
+        assert content is not None
+        piece = b"".join([bytes(piece) async for piece in content.body.pieces(Part(first, first + 9))])
+        await content.body.close()
+        return piece
+
+    async def all_of_them() -> list[bytes]:
+        return await asyncio.gather(*(read(first) for first in range(0, 100, 10)))
+
+    pieces = asyncio.run(all_of_them())
+    calls.close()
+    assert (b"".join(pieces), watched.byte_reads) == (FILM[:100], 1)
+
+
+def test_a_text_on_the_disk_keeps_its_charset(watched: WatchedDatabase, tmp_path: Path) -> None:
+    add_medium(watched, "book", "grüße\n".encode() * 200_000, mime_type="text/plain")
+    types = []
+    for _ in range(2):
+        with gateway_client(watched, caches=on_disk(tmp_path)) as client:
+            types.append(client.head(link("book")).headers["content-type"])
+    assert (types, watched.byte_reads) == (["text/plain; charset=utf-8"] * 2, 1)
+
+
+def test_bytes_that_are_not_those_registered_are_logged(
+    watched: WatchedDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    with gateway_client(watched) as client:
+        client.get(link("changed"))
+    assert "The bytes of changed are not those that were registered" in caplog.text

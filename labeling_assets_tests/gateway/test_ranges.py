@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling_assets.gateway.ranges import NoPart, Part, requested_part
+from labeling_assets.gateway.ranges import NoPart, Part, requested_parts
 
 SIZES = st.integers(0, 30)
 POSITIONS = st.integers(0, 40)
@@ -27,7 +27,7 @@ POSITIONS = st.integers(0, 40)
     ],
 )
 def test_part_of_100_bytes(header: str, part: Part) -> None:
-    assert requested_part(header, 100) == part
+    assert requested_parts(header, 100) == (part,)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,12 @@ def test_part_of_100_bytes(header: str, part: Part) -> None:
         pytest.param("bytes=", id="no range"),
         pytest.param("bytes=-", id="neither end"),
         pytest.param("bytes=5-4", id="last before first"),
-        pytest.param("bytes=0-1,5-6", id="two ranges"),
+        pytest.param("bytes=0-10,10-20", id="ranges that overlap"),
+        pytest.param("bytes=-10,0-", id="a suffix inside of an open range"),
+        pytest.param("bytes=0-1,5-4", id="one of two that is none"),
+        pytest.param("bytes=0-1;5-6", id="another separator"),
+        pytest.param("bytes=,,", id="a list without elements"),
+        pytest.param("bytes=" + ",".join(f"{n}-{n}" for n in range(17)), id="too many ranges"),
         pytest.param("bytes=a-b", id="letters"),
         pytest.param("bytes=1.0-2", id="fraction"),
         pytest.param("bytes=+1-2", id="sign"),
@@ -51,12 +56,28 @@ def test_part_of_100_bytes(header: str, part: Part) -> None:
     ],
 )
 def test_the_whole_of_100_bytes(header: str | None) -> None:
-    assert requested_part(header, 100) is NoPart.WHOLE
+    assert requested_parts(header, 100) is NoPart.WHOLE
 
 
-@pytest.mark.parametrize("header", ["bytes=100-", "bytes=100-200", "bytes=-0"])
+@pytest.mark.parametrize(
+    ("header", "parts"),
+    [
+        pytest.param("bytes=0-1,5-6", [(0, 1), (5, 6)], id="two"),
+        pytest.param("bytes=90-,0-9", [(90, 99), (0, 9)], id="in the order of the request"),
+        pytest.param("bytes=0-1 ,\t-1", [(0, 1), (99, 99)], id="blanks around the comma"),
+        pytest.param("bytes=,0-1,,2-3", [(0, 1), (2, 3)], id="empty elements"),
+        pytest.param("bytes=0-1,100-", [(0, 1)], id="one of two lies outside"),
+        pytest.param("bytes=0-0,-0", [(0, 0)], id="one of two is empty"),
+        pytest.param("bytes=" + ",".join(f"{n}-{n}" for n in range(16)), [(n, n) for n in range(16)], id="sixteen"),
+    ],
+)
+def test_several_parts_of_100_bytes(header: str, parts: list[tuple[int, int]]) -> None:
+    assert requested_parts(header, 100) == tuple(Part(*part) for part in parts)
+
+
+@pytest.mark.parametrize("header", ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=100-,-0"])
 def test_nothing_of_100_bytes(header: str) -> None:
-    assert requested_part(header, 100) is NoPart.UNSATISFIABLE
+    assert requested_parts(header, 100) is NoPart.UNSATISFIABLE
 
 
 @pytest.mark.parametrize(
@@ -65,36 +86,43 @@ def test_nothing_of_100_bytes(header: str) -> None:
 )
 def test_nothing_has_no_parts(header: str, answer: NoPart) -> None:
     """Section 14.1.2: a suffix of an empty representation is satisfiable; it is the whole."""
-    assert requested_part(header, 0) is answer
+    assert requested_parts(header, 0) is answer
 
 
 @given(SIZES, POSITIONS, POSITIONS)
 def test_from_to_is_a_slice(size: int, first: int, length: int) -> None:
     data = bytes(range(size))
-    part = requested_part(f"bytes={first}-{first + length}", size)
-    assert _cut(data, part) == data[first : first + length + 1]
+    parts = requested_parts(f"bytes={first}-{first + length}", size)
+    assert _cut(data, parts) == data[first : first + length + 1]
 
 
 @given(SIZES, POSITIONS)
 def test_open_is_a_slice(size: int, first: int) -> None:
     data = bytes(range(size))
-    assert _cut(data, requested_part(f"bytes={first}-", size)) == data[first:]
+    assert _cut(data, requested_parts(f"bytes={first}-", size)) == data[first:]
 
 
 @given(SIZES, st.integers(1, 40))
 def test_suffix_is_a_slice(size: int, length: int) -> None:
     data = bytes(range(size))
-    assert _cut(data, requested_part(f"bytes=-{length}", size)) == data[-length:]
+    assert _cut(data, requested_parts(f"bytes=-{length}", size)) == data[-length:]
 
 
 @given(st.text(alphabet="bytes=0123456789-, ", max_size=30), SIZES)
 def test_every_part_lies_inside(header: str, size: int) -> None:
-    part = requested_part(header, size)
-    assert isinstance(part, NoPart) or 0 <= part.first <= part.last < size
+    parts = requested_parts(header, size)
+    assert isinstance(parts, NoPart) or all(0 <= part.first <= part.last < size for part in parts)
 
 
-def _cut(data: bytes, part: Part | NoPart) -> bytes:
+@given(st.lists(st.tuples(POSITIONS, POSITIONS), min_size=1, max_size=5), SIZES)
+def test_no_byte_is_sent_twice(ranges: list[tuple[int, int]], size: int) -> None:
+    parts = requested_parts("bytes=" + ",".join(f"{first}-{first + more}" for first, more in ranges), size)
+    sent = [place for part in parts for place in range(part.first, part.last + 1)] if isinstance(parts, tuple) else []
+    assert len(sent) == len(set(sent))
+
+
+def _cut(data: bytes, parts: tuple[Part, ...] | NoPart) -> bytes:
     """The bytes that the answer to a request has."""
-    if isinstance(part, Part):
-        return data[part.first : part.last + 1]
-    return data if part is NoPart.WHOLE else b""
+    if isinstance(parts, tuple):
+        return b"".join(data[part.first : part.last + 1] for part in parts)
+    return data if parts is NoPart.WHOLE else b""

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from labeling_assets.errors import ConfigurationError
-from labeling_assets.gateway.serve import serve
+from labeling_assets.gateway.serve import media_caches, serve
 from labeling_assets.settings import Settings, load_settings
 
 SERVE = """
@@ -78,6 +78,24 @@ def test_a_missing_database_is_said_before_listening(tmp_path: Path) -> None:
     settings = load_settings(home=tmp_path, gateway_url="http://127.0.0.1:8090")
     with pytest.raises(ConfigurationError, match="No ApertureDB"):
         serve(settings, host="127.0.0.1", port=0, announce=print)
+
+
+def test_a_cache_that_holds_not_one_medium_is_refused(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path, gateway_cache_mb=199)
+    with pytest.raises(ConfigurationError, match="GATEWAY_CACHE_MB is 199, and media may have 200 MB"):
+        media_caches(settings)
+
+
+def test_the_cache_lies_in_the_home_folder(tmp_path: Path) -> None:
+    disk = media_caches(load_settings(home=tmp_path, gateway_cache_mb=500)).disk
+    assert disk is not None
+    assert (disk.path("ab12").parent, disk.limit_bytes) == (tmp_path / "gateway_cache" / "ab", 500_000_000)
+
+
+def test_the_cache_lies_where_the_settings_say(tmp_path: Path) -> None:
+    disk = media_caches(load_settings(home=tmp_path, gateway_cache=tmp_path / "quick")).disk
+    assert disk is not None
+    assert disk.path("ab12") == tmp_path / "quick" / "ab" / "ab12"
 
 
 def _settings(key: str, home: Path) -> Settings:

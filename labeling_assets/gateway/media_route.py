@@ -1,0 +1,52 @@
+"""What a request for a medium gets once its link was found valid: preconditions first, as RFC 9110 orders them."""
+
+import logging
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from labeling_assets.gateway import responses
+from labeling_assets.gateway.etags import etag, match_names, none_match_names
+from labeling_assets.gateway.media import MediaReader
+from labeling_assets.gateway.records import Record
+
+_log = logging.getLogger(__name__)
+
+_CONDITIONS: Final = ("if-match", "if-none-match")
+
+
+async def medium_asked_for(request: Request, reader: MediaReader, guid: str, *, max_age_s: int) -> Response:
+    """200, 206, 304, 404, 412 or 416; raises what `MediaReader` raises."""
+    headers = request.headers
+    conditional = any(name in headers for name in _CONDITIONS)
+    record = await reader.record(guid, for_bytes=request.method == "GET" and not conditional)
+    if record is None:
+        return _not_found(guid)
+    if conditional:
+        answered = await _precondition(request, reader, record, max_age_s=max_age_s)
+        if answered is not None:
+            return answered
+    if request.method == "HEAD":
+        medium = await reader.medium(record)
+        return responses.headers_only(medium, max_age_s=max_age_s) if medium else _not_found(guid)
+    content = await reader.content(record)
+    return await responses.bytes_asked_for(request, content, max_age_s=max_age_s) if content else _not_found(guid)
+
+
+async def _precondition(request: Request, reader: MediaReader, record: Record, *, max_age_s: int) -> Response | None:
+    """The answer if the bytes are those that the client has, or not those that it wants (section 13.2.2)."""
+    sha256 = await reader.sha256(record)
+    if sha256 is None:
+        return _not_found(record.guid)
+    match, none_match = request.headers.get("if-match"), request.headers.get("if-none-match")
+    if match is not None and not match_names(match, etag(sha256)):
+        return responses.precondition_failed()
+    if none_match_names(none_match, etag(sha256)):
+        return responses.not_modified(sha256, max_age_s=max_age_s)
+    return None
+
+
+def _not_found(guid: str) -> Response:
+    _log.warning("Medium %r is not in the database", guid)
+    return responses.error(404, "There is no such medium.", "It is not in ApertureDB, or not any more.")

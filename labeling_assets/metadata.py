@@ -43,6 +43,7 @@ def of_ingest(report: IngestReport, signature: str) -> Metadata:
         "known": report.known,
         "duplicates": len(report.duplicates),
         "failed": len(report.failed),
+        "registered": report.registered,
         "megabytes stored": round(report.bytes_stored / 1e6, 3),
         "seconds": round(report.seconds, 3),
         "media types": report.media_types,

@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from labeling_assets.errors import ConfigurationError
+from labeling_assets.media_sources import MediaSources
 from labeling_assets.media_urls import MediaLinks
 
 SETTINGS_FILE: Final = "labeling_assets.yaml"
@@ -108,7 +109,18 @@ class Settings(BaseSettings):
         description="Key id -> secret of media links, a JSON object. Empty: a key made in the home folder.",
     )
     link_signing_key: str | None = Field(None, description="Id of the link key that signs; default: the last one.")
-    media_size_limit_mb: float = Field(200, gt=0, le=1900, description="Largest medium that is stored, in MB.")
+    media_size_limit_mb: float = Field(
+        200,
+        gt=0,
+        le=1900,
+        description="Largest medium that is stored in ApertureDB, in MB. Larger ones are registered: they stay where "
+        "they are, and the media gateway streams them from there.",
+    )
+    media_sources: tuple[str, ...] = Field(
+        (),
+        description="Where registered media may stay, besides the inbox: a JSON list of absolute folders and addresses "
+        "such as https://media.example.org/videos/. The same for Dagster and the media gateway.",
+    )
     gateway_cache: Path | None = Field(
         None,
         description="Folder in which the media gateway keeps what it read from ApertureDB; several gateways may share "
@@ -153,6 +165,15 @@ class Settings(BaseSettings):
     def projects(self) -> Path:
         """Folder of the labeling projects, one folder each."""
         return self.home / "projects"
+
+    @property
+    def registered_media(self) -> MediaSources:
+        """Where the bytes of registered media may lie.
+
+        Raises:
+            ConfigurationError: an entry is neither a folder nor an address.
+        """
+        return MediaSources.of([self.inbox, *self.media_sources])
 
     @property
     def media_cache(self) -> Path:

@@ -72,6 +72,11 @@ def test_what_is_not_there_is_named(home: Path, ask: object, message: str):
         ask(load_settings())  # type: ignore[operator]
 
 
+def test_registered_media_may_stay_in_the_inbox_and_where_the_settings_say(home: Path):
+    sources = load_settings(media_sources=("/data/videos",)).registered_media
+    assert sources.folders == (Path("labeling_home/inbox").resolve(), Path("/data/videos"))
+
+
 def test_the_local_token_is_not_sent_to_another_label_studio(home: Path):
     settings = load_settings(label_studio_url="http://elsewhere")
     settings.save_local_stack(LocalStack(label_studio_url="http://local", label_studio_api_key="local token"))

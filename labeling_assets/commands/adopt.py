@@ -53,6 +53,11 @@ def storage(*, slug: str, project_id: int | None, apply: bool, as_json: bool) ->
 @click.option("--link", "link_key", help="The key of the tasks' data that holds the link, if they show several files.")
 @click.option("--batch", default="", help="The import batch that the tasks come into.  [default: project-PROJECT_ID]")
 @click.option("--no-ingest", is_flag=True, help="Leave tasks alone whose medium ApertureDB does not have.")
+@click.option(
+    "--register",
+    is_flag=True,
+    help="Do not store missing media: register them, their bytes stay where the tasks show them.",
+)
 @click.option("--apply", is_flag=True, help="Do it. Without this, only the plan is printed.")
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
 def project(
@@ -63,6 +68,7 @@ def project(
     link_key: str | None,
     batch: str,
     no_ingest: bool,
+    register: bool,
     apply: bool,
     as_json: bool,
 ) -> None:
@@ -80,8 +86,11 @@ def project(
     from labeling_assets.sync.adopt.adopt_project import Matching, adopt_project
 
     settings = load_settings()
-    limit = int(settings.media_size_limit_mb * 1e6)
-    matching = Matching(match, link_key, ingest=not no_ingest, size_limit_bytes=limit)
+    if register and no_ingest:
+        raise click.UsageError("--register and --no-ingest contradict each other.")
+    limit = 0 if register else int(settings.media_size_limit_mb * 1e6)
+    sources = settings.registered_media
+    matching = Matching(match, link_key, ingest=not no_ingest, size_limit_bytes=limit, sources=sources)
     (chosen,) = chosen_projects((slug,))
     database = ApertureDB(settings.database_key(), dialect=settings.aperturedb_dialect)
     with database as db, LabelStudio(*settings.label_studio()) as ls:

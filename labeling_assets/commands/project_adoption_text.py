@@ -16,8 +16,13 @@ def project_adoption_text(report: ProjectAdoption) -> str:
         f"Project {report.project_id} {report.title!r}: {report.tasks} tasks, {report.annotations} annotations.",
         f"{'Adopted' if done else 'To adopt'} as {report.project}: {report.adopt} tasks ({batches}); "
         f"{report.unchanged} need nothing, {report.refused} are left alone.",
-        f"Their media: {matched or 'none'} in ApertureDB already, {report.ingested} "
-        f"{'stored' if done else 'to store'} ({report.bytes_ingested / 1e6:.1f} MB).",
+        f"Their media: {matched or 'none'} in ApertureDB already, {report.ingested - report.registered} "
+        f"{'stored' if done else 'to store'} ({report.bytes_ingested / 1e6:.1f} MB)"
+        + (
+            f", {report.registered} {'registered' if done else 'to register'} where they are."
+            if report.registered
+            else "."
+        ),
         _changes(report),
     ]
     if report.differences:

@@ -33,6 +33,7 @@ from labeling_assets.gateway.media_route import medium_asked_for
 from labeling_assets.gateway.metrics import MeasuredRequests, Metrics
 from labeling_assets.gateway.prefix import Prefix, prefix_of
 from labeling_assets.gateway.webhook import WebhookInbox
+from labeling_assets.media_sources import NOWHERE, MediaSources
 from labeling_assets.media_urls import MediaLinks
 
 _log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ def create_app(
     parts: Sequence[Part] = (),
     metrics: Metrics | None = None,
     caches: MediaCaches | None = None,
+    sources: MediaSources = NOWHERE,
     max_age_s: int = 3600,
     timeout_s: float = 60,
 ) -> Starlette:
@@ -80,6 +82,7 @@ def create_app(
         parts: Further routes, such as task lists and pushes.
         metrics: Where parts count what only they know.
         caches: Where contents are kept; without a disk, one above the limit of memory is read again for every range.
+        sources: Where the bytes of registered media may lie.
         max_age_s: How long browsers keep a medium without asking again.
         timeout_s: Longest wait for one answer of ApertureDB.
 
@@ -87,7 +90,7 @@ def create_app(
         ConfigurationError: an origin is none.
     """
     calls = BlockingCalls(threads=_THREADS, timeout_s=timeout_s)
-    reader = MediaReader(database, calls, caches=caches or MediaCaches())
+    reader = MediaReader(database, calls, caches=caches or MediaCaches(), sources=sources)
 
     async def media(request: Request) -> Response:
         guid = request.path_params["guid"]
@@ -108,6 +111,7 @@ def create_app(
             part.close()
         if inbox is not None:
             inbox.close()
+        await reader.close()
         calls.close()
 
     routes = [Route("/media/{guid}", media), Route("/healthz", _health), Route("/readyz", ready)]

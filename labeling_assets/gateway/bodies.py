@@ -1,8 +1,9 @@
-"""The bytes behind an answer, given piece by piece: from memory, or from a file without reading it whole."""
+"""A medium as it is answered: what its headers say, and its bytes, piece by piece from memory or from a file."""
 
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, Self
 
@@ -31,6 +32,23 @@ class Body(Protocol):
 
     async def close(self) -> None:
         """Give back what it holds; a second time does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """What the headers of an answer need; `content_type` has the charset of a text in it."""
+
+    content_type: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A medium and its bytes. Whoever gets it closes the body."""
+
+    medium: Medium
+    body: Body
 
 
 class MemoryBody:

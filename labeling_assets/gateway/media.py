@@ -11,13 +11,15 @@ from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.errors import TransientError
 from labeling_assets.gateway import content_types
 from labeling_assets.gateway.blocking_calls import BlockingCalls
-from labeling_assets.gateway.bodies import Body, FileBody, MemoryBody
+from labeling_assets.gateway.bodies import Content, FileBody, Medium, MemoryBody
 from labeling_assets.gateway.byte_budget import ByteBudget
 from labeling_assets.gateway.byte_cache import ByteCache
 from labeling_assets.gateway.disk_cache import DiskCache
 from labeling_assets.gateway.gathered_calls import GatheredCalls
-from labeling_assets.gateway.records import Medium, Record, find_records, find_small, read_bytes
+from labeling_assets.gateway.records import Record, find_records, find_small, read_bytes
+from labeling_assets.gateway.sources import SourceReader
 from labeling_assets.identity import sha256_of
+from labeling_assets.media_sources import NOWHERE, MediaSources
 
 _log = logging.getLogger(__name__)
 
@@ -29,14 +31,6 @@ _RECORDS: Final = 20_000  # that are remembered
 _READING_BYTES: Final = 256 * 2**20
 _LOOKED_AT_BYTES: Final = 2**20
 _GUESSED_BYTES: Final = 64 * 2**20  # of a medium of which ApertureDB does not say how large it is
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A medium and its bytes. Whoever gets it closes the body."""
-
-    medium: Medium
-    body: Body
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +51,16 @@ class MediaReader:
     Every method returns None when ApertureDB has no such medium (any more), and raises what `ApertureDB.run` raises.
     """
 
-    def __init__(self, database: Callable[[], ApertureDB], calls: BlockingCalls, *, caches: MediaCaches) -> None:
+    def __init__(
+        self,
+        database: Callable[[], ApertureDB],
+        calls: BlockingCalls,
+        *,
+        caches: MediaCaches,
+        sources: MediaSources = NOWHERE,
+    ) -> None:
         self._database = database
+        self._sources = SourceReader(sources)
         self._calls = calls
         self._caches = caches
         self._lookups = GatheredCalls(calls, lambda guids: find_records(database(), guids))
@@ -104,7 +106,13 @@ class MediaReader:
         return content.medium
 
     async def content(self, record: Record) -> Content | None:
-        """The bytes. Requests that come while they are being read wait for the same read."""
+        """The bytes. Requests that come while they are being read wait for the same read.
+
+        Raises:
+            RefusedError: those of a registered medium may not be read, or are others by now.
+        """
+        if record.stored_at is not None:
+            return await self._sources.open(record)
         kept = self._memory.get(record)
         if kept is not None:
             return Content(*kept)
@@ -118,6 +126,10 @@ class MediaReader:
         # A request that is given up must not take the others' read with it.
         content = await asyncio.shield(reading)
         return Content(content.medium, content.body.again()) if content else None
+
+    async def close(self) -> None:
+        """Hang up where media are streamed from."""
+        await self._sources.close()
 
     async def _on_disk(self, record: Record) -> Content | None:
         measured = self._measured.get(record)

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from labeling_assets.clients.aperturedb import ApertureDB, Object
-from labeling_assets.clients.constraints import Condition, any_of, compare, equal, missing, one_of
+from labeling_assets.clients.constraints import Condition, any_of, compare, equal, missing, one_of, present
 from labeling_assets.clients.query import Query
 from labeling_assets.gateway import content_types
+from labeling_assets.gateway.bodies import Medium
 from labeling_assets.names import GUID
-from labeling_assets.sync.media_store import KINDS, media_condition
+from labeling_assets.sync.media_store import KINDS, STORED_AT, STORED_VERSION, media_condition
 
 # Bytes that come along with the record: a page of pictures is one query, and one with larger ones would be slow.
 SMALL_BYTES: Final = 256 * 1024
@@ -22,15 +23,6 @@ _MOST_ALIKE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Medium:
-    """What the headers of an answer need; `content_type` has the charset of a text in it."""
-
-    content_type: str
-    size_bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
 class Record:
     """What ApertureDB says of a medium; a record that changes in any way stands for other bytes."""
 
@@ -40,12 +32,14 @@ class Record:
     content_type: str | None
     size_bytes: int | None
     sha256: str | None
+    stored_at: str | None = None  # the address of bytes that are not in ApertureDB
+    stored_version: str = ""
 
     def medium(self) -> Medium | None:
         """What can be said without the bytes; None if something is missing, be it the charset of a text."""
         if self.content_type is None or self.size_bytes is None or self.sha256 is None:
             return None
-        if content_types.lacks_charset(self.content_type):
+        if content_types.lacks_charset(self.content_type) and self.stored_at is None:
             return None
         return Medium(self.content_type, self.size_bytes, self.sha256)
 
@@ -72,8 +66,9 @@ class _Group:
 
 
 _ANY: Final = _Group()
-_SMALL: Final = _Group((compare(_SIZE_BYTES, "<=", SMALL_BYTES),), with_bytes=True)
-_LARGE: Final = _Group((any_of(compare(_SIZE_BYTES, ">", SMALL_BYTES), missing(_SIZE_BYTES)),))
+# The bytes of a registered medium are not its own, however few they are.
+_SMALL: Final = _Group((compare(_SIZE_BYTES, "<=", SMALL_BYTES), missing(STORED_AT)), with_bytes=True)
+_OTHERS: Final = _Group((any_of(compare(_SIZE_BYTES, ">", SMALL_BYTES), missing(_SIZE_BYTES), present(STORED_AT)),))
 
 
 def find_records(database: ApertureDB, guids: Sequence[str]) -> dict[str, Found]:
@@ -89,7 +84,7 @@ def find_records(database: ApertureDB, guids: Sequence[str]) -> dict[str, Found]
 
 def find_small(database: ApertureDB, guids: Sequence[str]) -> dict[str, Found]:
     """As `find_records`, with the bytes of media of at most `SMALL_BYTES`."""
-    return _first_of_each(database, guids, [_SMALL, _LARGE])
+    return _first_of_each(database, guids, [_SMALL, _OTHERS])
 
 
 def _first_of_each(database: ApertureDB, guids: Sequence[str], groups: Sequence[_Group]) -> dict[str, Found]:
@@ -117,7 +112,7 @@ def _listed(
             conditions = (one_of(GUID, guids), *group.conditions)
             body = {
                 "constraints": media_condition(kind, *conditions),
-                "results": {"list": [GUID, _MIME_TYPE, _SIZE_BYTES, _SHA256]},
+                "results": {"list": [GUID, _MIME_TYPE, _SIZE_BYTES, _SHA256, STORED_AT, STORED_VERSION]},
                 "uniqueids": True,
                 "blobs": group.with_bytes,
                 "limit": limit,
@@ -141,6 +136,8 @@ def _record(kind: str, row: Object) -> Record:
         content_type=content_types.recorded(row.get(_MIME_TYPE)),
         size_bytes=None if size is None else int(size),  # numbers come back as 1234.0
         sha256=None if not sha256 else str(sha256).lower(),
+        stored_at=row.get(STORED_AT),
+        stored_version=str(row.get(STORED_VERSION) or ""),
     )
 
 

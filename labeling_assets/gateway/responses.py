@@ -11,11 +11,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from labeling_assets.errors import TransientError
-from labeling_assets.gateway.bodies import PIECE_BYTES, Body, Piece
+from labeling_assets.gateway.bodies import PIECE_BYTES, Body, Content, Medium, Piece
 from labeling_assets.gateway.etags import etag, if_range_holds
-from labeling_assets.gateway.media import Content
 from labeling_assets.gateway.ranges import NoPart, Part, requested_parts
-from labeling_assets.gateway.records import Medium
 
 _log = logging.getLogger(__name__)
 

@@ -56,7 +56,14 @@ def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str],
         metrics = Metrics()
         parts = _parts(settings, lambda: database, links, metrics)
         app = create_app(
-            lambda: database, links, origins, inbox=inbox, parts=parts, metrics=metrics, caches=media_caches(settings)
+            lambda: database,
+            links,
+            origins,
+            inbox=inbox,
+            parts=parts,
+            metrics=metrics,
+            caches=media_caches(settings),
+            sources=settings.registered_media,
         )
         with _listening(host, port) as listener:
             address = _address(listener)

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB, Object
-from labeling_assets.clients.constraints import Condition, all_of, any_of, equal, missing
+from labeling_assets.clients.constraints import Condition, all_of, any_of, equal, missing, present
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import InputError, RefusedError
 from labeling_assets.identity import checked_guid, content_guid, sha256_of
 from labeling_assets.projects import Project, claim_name, claimed_by
 from labeling_assets.sync.database import prepare_database
 from labeling_assets.sync.facts.media_facts import media_facts
-from labeling_assets.sync.media_store import ROLE, find_media, kind_of, media_of_batch
+from labeling_assets.sync.media_store import FACTS, ROLE, STORED_AT, find_media, kind_of, media_of_batch
 from labeling_assets.sync.report import IngestReport, Note, Progress
 
 _CHUNK: Final = 20  # media in one query; their bytes are read one by one
@@ -73,7 +73,8 @@ def _finished(db: ApertureDB, report: IngestReport, started: float) -> IngestRep
 
 
 def _kinds(project: Project) -> list[str]:
-    return list(dict.fromkeys(kind_of(media_type) for media_type in project.media_types))
+    """Registered pictures and videos are blobs."""
+    return list(dict.fromkeys([*(kind_of(media_type) for media_type in project.media_types), "Blob"]))
 
 
 def _unclaimed(project: Project, kind: str, condition: Condition) -> Condition:
@@ -81,6 +82,8 @@ def _unclaimed(project: Project, kind: str, condition: Condition) -> Condition:
     parts: list[Condition] = [condition, missing(project.state)]
     if kind == "Blob":
         parts.append(any_of(missing(ROLE), equal(ROLE, "media")))
+        if not any(kind_of(media_type) == "Blob" for media_type in project.media_types):
+            parts.append(present(STORED_AT))
     return all_of(*parts)
 
 
@@ -94,7 +97,7 @@ def _pages(db: ApertureDB, project: Project, kind: str) -> Iterator[list[Object]
             f"Find{kind}",
             {
                 "constraints": _unclaimed(project, kind, condition),
-                "results": {"list": [names.GUID, "LS_sha256"]},
+                "results": {"list": [*FACTS, ROLE]},
                 "uniqueids": True,
                 "blobs": False,
                 "limit": _CHUNK,
@@ -154,6 +157,8 @@ class Claimer:
         Raises:
             InputError: its bytes cannot be read, or its GUID cannot be one.
         """
+        if found.get(STORED_AT) is not None:  # registered by this package: what it is is known, its bytes are not here
+            return Claim(str(found[names.GUID]), str(found["LS_media_type"]), {}, {})
         unique = str(found["_uniqueid"])
         data = self._bytes(kind, unique)
         # Not the id alone, whose last number would be read as a suffix: `.123` is a spreadsheet.

@@ -74,6 +74,8 @@ _MEDIA_TYPES: Final = {
     "LS_sha256": "string",
     "LS_media_type": "string",
     "LS_mime_type": "string",
+    "LS_stored_at": "string",
+    "LS_stored_version": "string",
     "LS_width": "number",
     "LS_height": "number",
     "LS_orientation": "number",

@@ -55,7 +55,14 @@ def _imported(
         limit = int(settings.media_size_limit_mb * 1e6)
         rows = read_rows(source)
         report = ingest_media(
-            db, rows, batch=batch, projects=projects, size_limit_bytes=limit, run_id=run_id, progress=progress
+            db,
+            rows,
+            batch=batch,
+            projects=projects,
+            size_limit_bytes=limit,
+            sources=settings.registered_media,
+            run_id=run_id,
+            progress=progress,
         )
         return report, signature
     slug = claimed_by(batch)

@@ -14,10 +14,19 @@ from labeling_assets.clients.constraints import all_of, any_of, equal, missing, 
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import InputError, RefusedError, TransientError
 from labeling_assets.identity import sha256_of
+from labeling_assets.media_sources import NOWHERE, MediaSources
 from labeling_assets.projects import Project
 from labeling_assets.sync.batch_rows import Row
 from labeling_assets.sync.database import prepare_database
-from labeling_assets.sync.media_store import FACTS, ROLE, Medium, find_media, kind_of, media_of_batch
+from labeling_assets.sync.media_store import (
+    FACTS,
+    ROLE,
+    STORED_AT,
+    STORED_VERSION,
+    Medium,
+    find_media,
+    media_of_batch,
+)
 from labeling_assets.sync.read_media import ANYTHING, Accepted, BatchRules, MediaReader, PreparedMedium
 from labeling_assets.sync.report import IngestReport, Note, Placed, Progress
 
@@ -34,13 +43,15 @@ def ingest_media(
     batch: str,
     projects: Sequence[Project],
     size_limit_bytes: int = 200_000_000,
+    sources: MediaSources = NOWHERE,
     run_id: str = "",
     progress: Progress = lambda _: None,
 ) -> IngestReport:
     """Put the media of `rows` into ApertureDB. Running it again changes nothing.
 
     A row that cannot be used is reported in `failed` and does not stop the others; the same bytes twice are one
-    medium, reported in `duplicates`; media that ApertureDB has already are connected to the batch as well.
+    medium, reported in `duplicates`; media that ApertureDB has already are connected to the batch as well. What is
+    larger than the limit is registered if it lies where `sources` allows it.
 
     Raises:
         InputError: no row could be used, or the manifest has GUIDs that the projects do not ask for.
@@ -56,6 +67,7 @@ def ingest_media(
             projects=projects,
             http=http,
             size_limit_bytes=size_limit_bytes,
+            sources=sources,
             run_id=run_id,
             progress=progress,
         )
@@ -83,6 +95,7 @@ def ingest_rows(
     http: httpx.Client,
     size_limit_bytes: int,
     accepted: Accepted = ANYTHING,
+    sources: MediaSources = NOWHERE,
     run_id: str = "",
     progress: Progress = lambda _: None,
 ) -> tuple[IngestReport, list[Note]]:
@@ -96,6 +109,7 @@ def ingest_rows(
         http: Downloads what rows give as an address.
         size_limit_bytes: Largest medium.
         accepted: What of the rest is taken.
+        sources: Where larger media may stay.
         run_id: Written to what this call adds.
         progress: Gets a line for each few media.
 
@@ -110,7 +124,7 @@ def ingest_rows(
     rules = BatchRules.of(concerned, batch)
     _refuse_unused_guids(rows, rules, batch)
     writer = MediaWriter(db, batch, concerned, rules, report, run_id=run_id)
-    reader = MediaReader(http, size_limit_bytes, rules, report, accepted=accepted)
+    reader = MediaReader(http, size_limit_bytes, rules, report, accepted=accepted, sources=sources)
     for chunk in chunked(reader.read(rows)):
         writer.write(chunk)
         progress(f"{report.created + report.known} of {len(rows)} media")
@@ -230,7 +244,8 @@ class MediaWriter:
         connected = self._connected(chunk, known)
         for medium in chunk:
             held = known.get(medium.sha256) or known.get(medium.guid)
-            if held and self._edge(medium, held) in connected and not self._lacking(medium, held):
+            there = held is not None and self._edge(medium, held) in connected
+            if held and there and not self._lacking(medium, held) and not _moved(medium, held):
                 continue
             if medium.sha256 not in places:
                 places[medium.sha256] = self._add(query, medium, held)
@@ -290,13 +305,15 @@ class MediaWriter:
             for key, value in self._lacking(medium, held).items():
                 condition = all_of(equal(names.GUID, held.guid), missing(key))
                 query.add(f"Update{held.kind}", {"constraints": condition, "properties": {key: value}})
+            if moved := _moved(medium, held):
+                query.add(f"Update{held.kind}", {"constraints": equal(names.GUID, held.guid), "properties": moved})
             return place
         body = {
             "_ref": reference,
             "properties": {names.GUID: medium.guid, **self._properties(medium)},
             "if_not_found": equal(names.GUID, medium.guid),
         }
-        return query.add(f"Add{kind_of(medium.facts.media_type)}", body, medium.data)
+        return query.add(f"Add{medium.kind}", body, medium.data)
 
     def _completed(self, medium: PreparedMedium) -> dict[str, Any]:
         """The facts, metadata and marks that a known medium is given where it lacks them; what it has stays."""
@@ -306,27 +323,42 @@ class MediaWriter:
     def _lacking(self, medium: PreparedMedium, held: Medium) -> dict[str, Any]:
         foreign = not held.properties.get("LS_sha256")
         values = self._properties(medium) if foreign else self._completed(medium)
+        if foreign:  # whose bytes are in ApertureDB
+            values = {key: value for key, value in values.items() if key not in (STORED_AT, STORED_VERSION)}
         return {key: value for key, value in values.items() if held.properties.get(key) is None}
 
     def _properties(self, medium: PreparedMedium) -> dict[str, Any]:
         values: dict[str, Any] = {
             ROLE: "media",
             "LS_sha256": medium.sha256,
-            "LS_size_bytes": len(medium.data),
+            "LS_size_bytes": medium.size_bytes,
             "LS_source_uri": medium.row.source,
             "LS_imported_at": {"_date": datetime.now(UTC).isoformat()},
             **self._run,
         }
-        return values | self._completed(medium)
+        return values | _stored_elsewhere(medium) | self._completed(medium)
 
     def _count(self, chunk: Sequence[PreparedMedium], created: set[int], added: Mapping[int, PreparedMedium]) -> None:
         self._report.created += len(created)
         distinct = [medium for medium in chunk if medium.repeats is None]
         self._report.known += len(distinct) - len(created)
-        self._report.bytes_stored += sum(len(added[place].data) for place in created)
+        self._report.registered += sum(added[place].origin is not None for place in created)
+        self._report.bytes_stored += sum(added[place].size_bytes for place in created if not added[place].origin)
         for medium in distinct:
             kind = medium.facts.media_type
             self._report.media_types[kind] = self._report.media_types.get(kind, 0) + 1
+
+
+def _stored_elsewhere(medium: PreparedMedium) -> dict[str, Any]:
+    origin = medium.origin
+    return {} if origin is None else {STORED_AT: origin.uri, STORED_VERSION: origin.version}
+
+
+def _moved(medium: PreparedMedium, held: Medium) -> dict[str, Any]:
+    """Where the bytes of a registered medium were found now, if that is another place than it has noted."""
+    now = _stored_elsewhere(medium)
+    noted = {key: held.properties.get(key) for key in now}
+    return now if held.properties.get(STORED_AT) is not None and noted != now else {}
 
 
 def _known(db: ApertureDB, chunk: Sequence[PreparedMedium], properties: Sequence[str]) -> dict[str, Medium]:

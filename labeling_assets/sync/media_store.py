@@ -12,6 +12,9 @@ from labeling_assets.clients.query import Query
 _SYSTEM_CLASS: Final = {"Image": names.IMAGE, "Video": names.VIDEO, "Blob": names.BLOB}
 KINDS: Final = ("Image", "Video", "Blob")
 ROLE: Final = "LS_role"
+# Of media whose bytes are elsewhere: their address, and what changes when they do.
+STORED_AT: Final = "LS_stored_at"
+STORED_VERSION: Final = "LS_stored_version"
 FACTS: Final = (
     names.GUID,
     "LS_media_type",
@@ -24,6 +27,8 @@ FACTS: Final = (
     "LS_frame_count",
     "LS_duration_s",
     "LS_channels",
+    STORED_AT,
+    STORED_VERSION,
 )
 _PAGE: Final = 2000
 
@@ -43,7 +48,7 @@ class Medium:
 
 
 def kind_of(media_type: str) -> str:
-    """Image and Video have commands of their own; everything else is a Blob."""
+    """Image and Video have commands of their own; everything else is a Blob, and so is what is only registered."""
     return {"image": "Image", "video": "Video"}.get(media_type, "Blob")
 
 

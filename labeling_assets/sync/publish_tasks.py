@@ -23,7 +23,7 @@ from labeling_assets.sync.adopt_listed_tasks import adopt_listed_tasks
 from labeling_assets.sync.database import prepare_database
 from labeling_assets.sync.labeling_project import ProjectRecord, ensure_project, project_key
 from labeling_assets.sync.lease import Lease, lease
-from labeling_assets.sync.media_store import Medium, chunks, media_condition, media_of_batch
+from labeling_assets.sync.media_store import STORED_AT, Medium, chunks, media_condition, media_of_batch
 from labeling_assets.sync.report import Note, Progress, PublishReport
 from labeling_assets.sync.resolve_tasks import claimed_guid
 from labeling_assets.sync.task_data import TaskData, data_sources, needed_properties
@@ -102,15 +102,20 @@ def read_bytes(db: ApertureDB, medium: Medium) -> bytes:
     """The bytes of a medium.
 
     Raises:
-        InputError: ApertureDB does not hold it any more.
+        InputError: ApertureDB does not hold it any more, or holds only where its bytes are.
     """
     query = Query()
     condition = media_condition(medium.kind, equal(names.GUID, medium.guid))
-    query.add(f"Find{medium.kind}", {"constraints": condition, "blobs": True, "limit": 1, "uniqueids": True})
-    blobs = db.run(query).blobs
-    if not blobs:
+    listed = {"results": {"list": [STORED_AT]}, "blobs": True, "limit": 1}
+    place = query.add(f"Find{medium.kind}", {"constraints": condition, **listed})
+    reply = db.run(query)
+    if not reply.blobs:
         raise InputError(f"ApertureDB holds no medium {medium.guid} any more.")
-    return blobs[0]
+    if reply.objects(place)[0].get(STORED_AT) is not None:
+        raise InputError(
+            'its bytes are not in ApertureDB, so they cannot stand in a task: show it by its link (valueType="url").'
+        )
+    return reply.blobs[0]
 
 
 Pending = tuple[Medium, dict[str, Any]]

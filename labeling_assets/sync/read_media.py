@@ -5,22 +5,25 @@ import math
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import httpx
-import tenacity
 
 from labeling_assets import names
 from labeling_assets.errors import ConfigurationError, InputError, TransientError
 from labeling_assets.identity import checked_guid, content_guid, sha256_of
+from labeling_assets.media_sources import NOWHERE, MediaSources
 from labeling_assets.projects import Project
-from labeling_assets.sync.batch_rows import Row, shown_url
+from labeling_assets.sync.batch_rows import Row
+from labeling_assets.sync.download import Downloads
 from labeling_assets.sync.facts.media_facts import media_facts
 from labeling_assets.sync.facts.record import MediaFacts
+from labeling_assets.sync.media_store import kind_of
+from labeling_assets.sync.register_media import Origin, Registered, only_registered, register_file
 from labeling_assets.sync.report import IngestReport, Note
 
 Cell = str | float | bool
-_LONGEST_PAUSE_S: Final = 10.0
 # So many rows without an answer: the server is down, and trying the others would take hours.
 _TRANSIENT_LIMIT: Final = 50
 
@@ -49,7 +52,8 @@ ANYTHING: Final = Accepted()
 class PreparedMedium:
     """A row whose bytes were read and understood; `columns` are its metadata in their types.
 
-    `repeats` is the earlier row of this run that brought the same bytes, if there is one.
+    `data` are the bytes to store; where they stay at `origin`, those of a marker. `repeats` is the earlier row of this
+    run that brought the same bytes, if there is one.
     """
 
     row: Row
@@ -58,7 +62,18 @@ class PreparedMedium:
     sha256: str
     guid: str
     columns: Mapping[str, Cell]
+    origin: Origin | None = None
     repeats: Row | None = None
+
+    @property
+    def kind(self) -> str:
+        """Image, Video or Blob: as what ApertureDB stores it."""
+        return "Blob" if self.origin else kind_of(self.facts.media_type)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the medium, wherever its bytes are."""
+        return self.origin.size_bytes if self.origin else len(self.data)
 
     @property
     def subject(self) -> str:
@@ -126,17 +141,10 @@ def typed(value: str, kind: str, name: str) -> str | float | bool:
         raise InputError(f"column {name!r} holds {json.dumps(value)}, which is no {kind}.") from error
 
 
-class _Busy(Exception):
-    """A web server that may answer later; `pause_s` is how long it wants to be left alone, if it says so."""
-
-    def __init__(self, reason: str, pause_s: float | None) -> None:
-        super().__init__(reason)
-        self.pause_s = pause_s
-
-
 class MediaReader:
     """Rows to bytes and facts; what cannot be read is noted and left out.
 
+    Media above `size_limit` bytes are registered: their bytes stay where they are, if `sources` allows that.
     `transient` are those of the failed rows that may be read later; after 50 of them it stops.
     """
 
@@ -148,10 +156,12 @@ class MediaReader:
         report: IngestReport,
         *,
         accepted: Accepted = ANYTHING,
+        sources: MediaSources = NOWHERE,
     ) -> None:
         self._accepted = accepted
-        self._http = http
+        self._downloads = Downloads(http, size_limit, sources)
         self._limit = size_limit
+        self._sources = sources
         self._rules = rules
         self._report = report
         self.transient: list[Note] = []
@@ -177,19 +187,17 @@ class MediaReader:
     def _prepare(self, row: Row) -> PreparedMedium:
         if row.problem:
             raise InputError(row.problem)
-        data = self._bytes(row)
-        facts = media_facts(data, row.source, picture_pixels=self._accepted.picture_pixels)
+        data, facts, sha256, origin = self._read(row)
         self._accepted.refuse_others(facts)
-        sha256 = sha256_of(data)
         first = self._first.get(sha256)
         if first is not None:
             text = f"same bytes as {first.subject}; kept once"
             self._report.duplicates.append(Note(row.subject, text))
-            return replace(first, row=row, data=data, repeats=first.row)
+            return replace(first, row=row, data=data, origin=origin, repeats=first.row)
         guid = self._guid(row, sha256)
         if self._guids.setdefault(guid, sha256) != sha256:
             raise InputError(f"its GUID {guid!r} stands in an earlier row with other bytes: make the GUIDs unique.")
-        prepared = PreparedMedium(row, data, facts, sha256, guid, self._columns(row))
+        prepared = PreparedMedium(row, data, facts, sha256, guid, self._columns(row), origin)
         if facts.warning:
             self._report.warnings.append(Note(row.subject, facts.warning))
         self._first[sha256] = replace(prepared, data=b"")
@@ -211,12 +219,19 @@ class MediaReader:
             return checked_guid(row.columns[column])
         return str(uuid.uuid4()) if source == "minted" else content_guid(sha256)
 
-    def _bytes(self, row: Row) -> bytes:
-        if row.url is not None:
-            return self._download(row.url)
+    def _read(self, row: Row) -> tuple[bytes, MediaFacts, str, Origin | None]:
+        """The bytes to store, facts and digest of the medium, and where its bytes stay if it is only registered."""
+        read = self._file(row) if row.url is None else self._downloads.get(row.url)
+        if isinstance(read, Registered):
+            return read.marker, read.facts, read.sha256, read.origin
+        facts = media_facts(read, row.source, picture_pixels=self._accepted.picture_pixels)
+        return read, facts, sha256_of(read), None
+
+    def _file(self, row: Row) -> bytes | Registered:
         assert row.path is not None
         try:
-            self._refuse_large(row.path.stat().st_size)
+            if row.path.stat().st_size > self._limit:
+                return self._registered(row, row.path)
             return row.path.read_bytes()
         except FileNotFoundError as error:
             raise InputError(
@@ -225,57 +240,9 @@ class MediaReader:
         except OSError as error:
             raise InputError(f"{row.source} cannot be read ({error.strerror or error}): correct the path.") from error
 
-    @tenacity.retry(
-        retry=tenacity.retry_if_exception_type((httpx.TransportError, _Busy)),
-        stop=tenacity.stop_after_attempt(3),
-        wait=lambda state: _pause(state),
-        retry_error_callback=lambda state: _unreachable(state),
-    )
-    def _download(self, url: str) -> bytes:
+    def _registered(self, row: Row, path: Path) -> Registered:
         try:
-            with self._http.stream("GET", url) as answer:
-                reason = f"{answer.status_code} {answer.reason_phrase}"
-                if answer.status_code in (408, 429) or answer.is_server_error:
-                    raise _Busy(f"it answered {reason}", _retry_after(answer))
-                if answer.status_code != httpx.codes.OK:
-                    raise InputError(f"{shown_url(url)} answered {reason}: correct the URL or remove the row.")
-                received = bytearray()
-                for part in answer.iter_bytes():
-                    received += part
-                    self._refuse_large(len(received))
-                return bytes(received)
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise InputError(f"{shown_url(url)!r} is not an http or https address ({error}).") from error
-        except (httpx.TooManyRedirects, httpx.DecodingError) as error:
-            raise InputError(
-                f"{shown_url(url)} cannot be downloaded ({error}): correct the URL or remove the row."
-            ) from error
-
-    def _refuse_large(self, size: int) -> None:
-        if size > self._limit:
-            raise InputError(
-                f"it is larger than {self._limit / 1e6:g} MB: shorten or split it, or raise "
-                "LABELING_ASSETS_MEDIA_SIZE_LIMIT_MB and ApertureDB's message limit."
-            )
-
-
-def _pause(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.pause_s if isinstance(error, _Busy) else None
-    return min(0.5 * 2.0 ** (state.attempt_number - 1) if asked is None else asked, _LONGEST_PAUSE_S)
-
-
-def _retry_after(answer: httpx.Response) -> float | None:
-    """The header in seconds; its other form, a date, is as good as none."""
-    text = answer.headers.get("Retry-After", "")
-    return float(text) if text.isdecimal() else None
-
-
-def _unreachable(state: tenacity.RetryCallState) -> bytes:
-    error = state.outcome.exception() if state.outcome else None
-    url = shown_url(state.args[1])
-    if isinstance(error, httpx.ConnectError):  # no such host, or nobody listens there: most likely a wrong address
-        raise InputError(f"{url} cannot be reached ({error}): check the address and the network.") from error
-    raise TransientError(
-        f"{url} did not give the file ({error or type(error).__name__}): it may do so later."
-    ) from error
+            real = self._sources.path_of(path.absolute().as_uri())
+        except InputError as error:
+            raise only_registered(self._limit, error) from error
+        return register_file(real, row.source)

@@ -5,13 +5,13 @@ from typing import Any, Final
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
-from labeling_assets.clients.constraints import all_of, compare, equal, one_of
+from labeling_assets.clients.constraints import all_of, compare, equal, missing, one_of
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import ConfigurationError
 from labeling_assets.mapping.label_config import LabelConfig, ObjectTag
 from labeling_assets.media_urls import guid_in_link
 from labeling_assets.projects import Project
-from labeling_assets.sync.media_store import ROLE, chunks
+from labeling_assets.sync.media_store import ROLE, STORED_AT, chunks
 
 # Up to this many bytes a text is read together with the others of its chunk, up to the second number alone. For
 # longer ones there are no places in characters, only the browser's own.
@@ -69,7 +69,8 @@ class TextReader:
         return (None, value) if shown.value_type == "text" else (guid_in_link(value), None)
 
     def _read(self, guids: list[str], limit_bytes: int) -> dict[str, str | None]:
-        condition = all_of(one_of(names.GUID, guids), equal(ROLE, "media"), compare("LS_size_bytes", "<=", limit_bytes))
+        small = compare("LS_size_bytes", "<=", limit_bytes)
+        condition = all_of(one_of(names.GUID, guids), equal(ROLE, "media"), small, missing(STORED_AT))
         query = Query()
         query.add("FindBlob", {"constraints": condition, "blobs": True, "results": {"list": [names.GUID]}})
         reply = self._db.run(query)

@@ -28,15 +28,17 @@ class Placed:
 class IngestReport:
     """What handing in a batch did. `created`, `known` and `failed` add up to the distinct rows.
 
-    `guids` are those of the whole batch, also from earlier runs; `bytes_stored` counts new media only. `warnings`
-    are about media that were taken all the same, such as a video that browsers do not play. `placed` has the medium of
-    each row that was taken, by its number, and `closed` changes when a pushed batch is closed with other media.
+    `guids` are those of the whole batch, also from earlier runs; `bytes_stored` counts new media only, without the
+    `registered` ones of them, whose bytes stay where they are. `warnings` are about media that were taken all the
+    same, such as a video that browsers do not play. `placed` has the medium of each row that was taken, by its number,
+    and `closed` changes when a pushed batch is closed with other media.
     """
 
     batch: str
     rows: int = 0
     created: int = 0
     known: int = 0
+    registered: int = 0
     bytes_stored: int = 0
     seconds: float = 0.0
     media_types: dict[str, int] = field(default_factory=dict)

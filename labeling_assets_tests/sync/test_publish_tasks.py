@@ -13,11 +13,12 @@ from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import ConfigurationError, DataError, TransientError
 from labeling_assets.local_aperturedb.server import LocalServer
+from labeling_assets.media_sources import MediaSources
 from labeling_assets.media_urls import guid_in_link
 from labeling_assets.sync.labeling_project import ensure_project
 from labeling_assets.sync.lease import lease
 from labeling_assets_tests.faults.contents import expire_leases
-from labeling_assets_tests.sync.recordings import pdf
+from labeling_assets_tests.sync.recordings import film, pdf
 from labeling_assets_tests.sync.world import LINKS, World, box, picture, pictures
 
 SHOP = '<View><Text name="t" value="$shop"/><Choices name="c" toName="t"><Choice value="ok"/></Choices></View>'
@@ -255,6 +256,20 @@ def test_a_medium_without_the_column_fails_and_the_others_go_on(make_world: Call
     assert (report.created, [task["data"]["shop"] for task in world.tasks()]) == (1, ["Bern"])
     assert "has no 'shop', which the variable $shop" in failed.text
     assert "fill the column in the manifest" in failed.text
+
+
+def test_media_that_are_only_registered_get_tasks(make_world: Callable[..., World]):
+    config = '<View><Video name="v" value="$v"/><Choices name="c" toName="v"><Choice value="ok"/></Choices></View>'
+    world = make_world(config=config, yaml="media_types: [video]")
+    (guid,) = world.hand_in({"film.mp4": film()}, size_limit_bytes=100, sources=MediaSources.of([world.inbox])).guids
+    assert (world.publish().created, guid_in_link(world.tasks()[0]["data"]["v"])) == (1, guid)
+
+
+def test_a_text_that_is_only_registered_cannot_stand_in_a_task(make_world: Callable[..., World]):
+    world = make_world(config=SHOP.replace("$shop", "$text"), yaml="media_types: [text]")
+    world.hand_in({"note.txt": "grüße"}, size_limit_bytes=0, sources=MediaSources.of([world.inbox]))
+    (failed,) = world.publish().failed
+    assert "its bytes are not in ApertureDB, so they cannot stand in a task: show it by its link" in failed.text
 
 
 def test_a_text_becomes_the_task_itself(make_world: Callable[..., World]):

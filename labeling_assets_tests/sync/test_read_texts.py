@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from labeling_assets.clients.query import Query
+from labeling_assets.media_sources import MediaSources
 from labeling_assets.sync import read_texts
 from labeling_assets.sync.read_texts import TextReader
 from labeling_assets_tests.sync.world import LINKS, Stock, write_project
@@ -68,6 +69,14 @@ def test_a_byte_order_mark_is_no_character(texts: Stock):
 def test_a_text_that_is_too_long_is_not_read(texts: Stock, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(read_texts, "_LARGEST_BYTES", 5)
     data = {"page": link(texts, GREETING.encode())}
+    assert TextReader(texts.db, texts.project).text(data, annotation(span("page"))) is None
+
+
+def test_a_text_that_is_only_registered_is_not_read(texts: Stock):
+    """What ApertureDB holds of it is a marker."""
+    sources = MediaSources.of([texts.inbox])
+    (guid,) = texts.hand_in({"a.txt": GREETING}, size_limit_bytes=0, sources=sources).guids
+    data = {"page": LINKS.link(guid)}
     assert TextReader(texts.db, texts.project).text(data, annotation(span("page"))) is None
 
 

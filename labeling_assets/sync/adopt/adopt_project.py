@@ -20,6 +20,7 @@ from labeling_assets.clients.label_studio_query import format_time
 from labeling_assets.clients.label_studio_records import ROW_FIELDS
 from labeling_assets.errors import ConfigurationError, DataError, InputError, RefusedError
 from labeling_assets.mapping.label_config import LabelConfig
+from labeling_assets.media_sources import NOWHERE, MediaSources
 from labeling_assets.projects import Project
 from labeling_assets.sync.adopt import project_adoption_report as found
 from labeling_assets.sync.adopt.config_differences import config_differences
@@ -55,13 +56,15 @@ class Matching:
             `column:<key>=<property>`.
         link_key: The key of the task's data that holds the link; needed only where the project shows several.
         ingest: Whether media that ApertureDB does not have are fetched and stored; else their tasks are left alone.
-        size_limit_bytes: Largest medium that is stored.
+        size_limit_bytes: Largest medium that is stored; a larger one is registered. 0 registers all.
+        sources: Where registered media may stay.
     """
 
     by: str = "link"
     link_key: str | None = None
     ingest: bool = True
     size_limit_bytes: int = 200_000_000
+    sources: MediaSources = NOWHERE
 
     def __post_init__(self) -> None:
         column = self.by.removeprefix("column:")
@@ -226,6 +229,7 @@ class _Adopter:
                 http,
                 report,
                 size_limit_bytes=self._matching.size_limit_bytes,
+                sources=self._matching.sources,
                 ingest=self._matching.ingest,
                 held=self._held,
             )

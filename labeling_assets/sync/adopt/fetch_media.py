@@ -11,6 +11,7 @@ from labeling_assets.clients.constraints import all_of, any_of, missing, one_of
 from labeling_assets.clients.label_studio import TaskRow
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import TransientError
+from labeling_assets.media_sources import MediaSources
 from labeling_assets.projects import Project
 from labeling_assets.sync.adopt import project_adoption_report as found
 from labeling_assets.sync.adopt.find_task_media import TaskMedium, guid_problem, type_problem
@@ -19,7 +20,7 @@ from labeling_assets.sync.adopt.task_files import TaskFiles
 from labeling_assets.sync.batch_rows import Row
 from labeling_assets.sync.ingest_media import MediaWriter, chunked
 from labeling_assets.sync.lease import Lease
-from labeling_assets.sync.media_store import Medium, find_media, kind_of
+from labeling_assets.sync.media_store import Medium, find_media
 from labeling_assets.sync.read_media import BatchRules, MediaReader, PreparedMedium
 from labeling_assets.sync.report import IngestReport
 
@@ -41,6 +42,7 @@ class Fetcher:
         report: ProjectAdoption,
         *,
         size_limit_bytes: int,
+        sources: MediaSources,
         ingest: bool,
         held: Lease | None,
     ) -> None:
@@ -48,7 +50,7 @@ class Fetcher:
         self._ingest, self._held = ingest, held
         self._rows = IngestReport(report.batch)
         self._rules = BatchRules.of([project], report.batch)
-        self._reader = MediaReader(http, size_limit_bytes, self._rules, self._rows)
+        self._reader = MediaReader(http, size_limit_bytes, self._rules, self._rows, sources=sources)
         self._writers: dict[str, MediaWriter] = {}
         self._coming: dict[str, tuple[str, str]] = {}  # SHA-256 -> GUID and type of media that this run stores
 
@@ -106,9 +108,8 @@ class Fetcher:
             known = held is not None or prepared.sha256 in self._coming
             if self._refused(task, guid, media_type, known=known, taken=by_guid):
                 continue
-            settled.append(
-                TaskMedium(task, guid, kind_of(media_type), "hash" if known else "ingested", ingested=not known)
-            )
+            kind = held.kind if held else prepared.kind
+            settled.append(TaskMedium(task, guid, kind, "hash" if known else "ingested", ingested=not known))
             if not known:
                 self._coming[prepared.sha256] = (guid, media_type)
                 new.setdefault(batches[task.id], []).append(prepared)
@@ -152,13 +153,19 @@ class Fetcher:
         why = {note.subject: note.text for note in self._rows.failed}
         for prepared in added:
             if prepared.guid not in lost:
-                self._report.ingested += 1
-                self._report.bytes_ingested += len(prepared.data)
+                self._count(prepared)
         for medium in settled:
             if medium.guid in lost:
                 subject = next((p.subject for p in added if p.guid == medium.guid), "")
                 self._report.refuse(found.UNREADABLE, medium.task.id, why.get(subject, "ApertureDB did not take it"))
         return [medium for medium in settled if medium.guid not in lost]
+
+    def _count(self, prepared: PreparedMedium) -> None:
+        self._report.ingested += 1
+        if prepared.origin is not None:
+            self._report.registered += 1
+        else:
+            self._report.bytes_ingested += prepared.size_bytes
 
     def _writer(self, batch: str) -> MediaWriter:
         if batch not in self._writers:

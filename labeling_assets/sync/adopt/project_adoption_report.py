@@ -28,7 +28,8 @@ class ProjectAdoption:
 
     `tasks` = `adopt` + `unchanged` (nothing to do) + `refused` (see `findings`). Of those to adopt, `changed` get new
     keys in their data, `recorded` are new to ApertureDB, `connected` are media that come into the batch, `ingested`
-    media that ApertureDB did not have, `bytes_ingested` together. `matched` counts the tasks to adopt by what led to
+    media that ApertureDB did not have, `bytes_ingested` together; `registered` of them stay where they are, and are not
+    among these bytes. `matched` counts the tasks to adopt by what led to
     the medium: guid, link, name, hash, column, or ingested. `differences` keep the project from being adopted.
     """
 
@@ -47,6 +48,7 @@ class ProjectAdoption:
     recorded: int = 0
     connected: int = 0
     ingested: int = 0
+    registered: int = 0
     bytes_ingested: int = 0
     matched: dict[str, int] = field(default_factory=dict)
     batches: dict[str, int] = field(default_factory=dict)

@@ -1,12 +1,12 @@
 """Facts of videos and sounds, from their container: no more than the first picture is decoded."""
 
-import io
 import struct
 import time
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from labeling_assets.errors import InputError
+from labeling_assets.sync.facts.document_facts import byte_count
 from labeling_assets.sync.facts.record import MediaFacts
 
 # MIME type -> FFmpeg's reader of its container. Of several types with one reader, the first is the usual one.
@@ -67,7 +67,7 @@ _ORIENTATIONS: Final[dict[tuple[int, ...], int]] = {
 }
 
 
-def av_facts(data: bytes, name: str, mime: str) -> MediaFacts:
+def av_facts(file: BinaryIO, name: str, mime: str) -> MediaFacts:
     """Facts of a video or a sound, whatever its name calls it; `mime` is what the name says, or the first bytes.
 
     What FFmpeg does not know and no browser plays (MIDI, playlists) is `other`.
@@ -77,9 +77,10 @@ def av_facts(data: bytes, name: str, mime: str) -> MediaFacts:
     """
     import av
 
+    file.seek(0)
     try:
-        with av.open(io.BytesIO(data), options=dict(_OPTIONS), metadata_errors="replace") as container:
-            return _facts(container, data, name, mime)
+        with av.open(file, "r", options=dict(_OPTIONS), metadata_errors="replace") as container:
+            return _facts(container, file, name, mime)
     except InputError:
         raise
     # FFmpeg's errors are OSError, ValueError, EOFError and others; some values of a damaged file overflow in PyAV.
@@ -112,7 +113,7 @@ class _Read:
         return self.last_s - self.first_s
 
 
-def _facts(container: Any, data: bytes, name: str, mime: str) -> MediaFacts:
+def _facts(container: Any, file: BinaryIO, name: str, mime: str) -> MediaFacts:
     video = next((stream for stream in container.streams.video if not _is_cover(stream)), None)
     sound = next(iter(container.streams.audio), None)
     if video is None and sound is None:
@@ -124,7 +125,7 @@ def _facts(container: Any, data: bytes, name: str, mime: str) -> MediaFacts:
     if video is not None and not (read.frames or video.frames):
         raise InputError(f"{name} has no pictures in its video: replace the file or remove the row.")
     claimed_s = container.duration / 1e6 if container.duration and container.duration > 0 else None
-    _refuse_short(data, name, reader=reader, claimed_s=claimed_s, read=read)
+    _refuse_short(file, name, reader=reader, claimed_s=claimed_s, read=read)
     length_s = _length_s(reader, claimed_s, read)
     family = "audio" if video is None else "video"
     facts = MediaFacts(
@@ -215,7 +216,7 @@ def _turned(matrix: bytes) -> int:
     return _ORIENTATIONS.get(signs, 1)
 
 
-def _refuse_short(data: bytes, name: str, *, reader: str, claimed_s: float | None, read: _Read) -> None:
+def _refuse_short(file: BinaryIO, name: str, *, reader: str, claimed_s: float | None, read: _Read) -> None:
     """Readers end where the bytes end, and say nothing; the container says how much there should be."""
     there_s = read.duration_s or 0.0
     says_so = reader in _SAY_THEIR_LENGTH and read.whole
@@ -223,9 +224,11 @@ def _refuse_short(data: bytes, name: str, *, reader: str, claimed_s: float | Non
         raise InputError(
             f"{name} ends after {there_s:.3g} of {claimed_s:.3g} seconds: replace the file or remove the row."
         )
-    size = int.from_bytes(data[4:8], "little") + 8
-    if data[:4] == b"RIFF" and 8 < size < _RIFF_STREAMED and len(data) + 8 < size:
-        raise InputError(f"{name} ends after {len(data):,} of {size:,} bytes: replace the file or remove the row.")
+    file.seek(0)
+    head, there = file.read(8), byte_count(file)
+    size = int.from_bytes(head[4:8], "little") + 8
+    if head[:4] == b"RIFF" and 8 < size < _RIFF_STREAMED and there + 8 < size:
+        raise InputError(f"{name} ends after {there:,} of {size:,} bytes: replace the file or remove the row.")
 
 
 def _length_s(reader: str, claimed_s: float | None, read: _Read) -> float | None:

@@ -1,15 +1,16 @@
 """What the bytes of a medium are: type, size, orientation, length."""
 
+import io
 import mimetypes
 from pathlib import PurePosixPath
-from typing import Final
+from typing import BinaryIO, Final
 from urllib.parse import urlsplit
 
 import puremagic
 
 from labeling_assets.errors import InputError
 from labeling_assets.sync.facts.av_facts import av_facts
-from labeling_assets.sync.facts.document_facts import is_utf8, parsed_json, pdf_facts, text_facts, text_type
+from labeling_assets.sync.facts.document_facts import byte_count, is_json, is_utf8, pdf_facts, text_facts, text_type
 from labeling_assets.sync.facts.picture_facts import picture_facts
 from labeling_assets.sync.facts.record import MediaFacts
 
@@ -32,50 +33,45 @@ def media_facts(data: bytes, name: str, *, picture_pixels: int | None = None) ->
     Raises:
         InputError: empty, not what its name says, or a picture, video, sound or PDF that cannot be read to its end.
     """
-    if not data:
+    return facts_of_file(io.BytesIO(data), name, picture_pixels=picture_pixels)
+
+
+def facts_of_file(file: BinaryIO, name: str, *, picture_pixels: int | None = None) -> MediaFacts:
+    """As `media_facts`, of an open file of any size, which is read piece by piece."""
+    if not byte_count(file):
         raise InputError(f"{name} is empty (0 bytes): replace the file or remove the row.")
-    mime = _mime_type(data, name)
+    mime = _mime_type(file, name)
     family = mime.partition("/")[0]
     if family == "image" and mime != "image/svg+xml":
-        return picture_facts(data, name, mime, pixels=picture_pixels)
+        return picture_facts(file, name, mime, pixels=picture_pixels)
     if family in ("video", "audio") or mime in _CONTAINERS:
-        return av_facts(data, name, mime)
+        return av_facts(file, name, mime)
     if mime == _PDF:
-        return pdf_facts(data, name)
-    return text_facts(data, name, mime) if text_type(mime) else MediaFacts("other", mime)
+        return pdf_facts(file, name)
+    return text_facts(file, name, mime) if text_type(mime) else MediaFacts("other", mime)
 
 
-def _mime_type(data: bytes, name: str) -> str:
+def _mime_type(file: BinaryIO, name: str) -> str:
     path = PurePosixPath(urlsplit(name).path)
     by_name = _SUFFIXES.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0] or _UNKNOWN
     if by_name == _UNKNOWN:
-        return _sniffed(data)
-    if text_type(by_name) and not is_utf8(data):  # a film that is called .txt is a film
-        found = _sniffed(data)
+        return _sniffed(file)
+    if text_type(by_name) and not is_utf8(file):  # a film that is called .txt is a film
+        found = _sniffed(file)
         return found if found.startswith(("image/", "video/", "audio/")) or found == _PDF else by_name
     return by_name
 
 
-def _sniffed(data: bytes) -> str:
+def _sniffed(file: BinaryIO) -> str:
+    file.seek(0)
     try:
-        matches = puremagic.magic_string(data[:_LOOKED_AT_BYTES])
+        matches = puremagic.magic_string(file.read(_LOOKED_AT_BYTES))
     except (puremagic.PureError, ValueError):
         matches = []
-    text = is_utf8(data)
+    text = is_utf8(file)
     for match in matches:
         if match.mime_type and (not text or match.confidence >= _SURE_ENOUGH_FOR_TEXT):
             return str(match.mime_type)
     if not text:
         return _UNKNOWN
-    return "application/json" if _is_json(data) else "text/plain"
-
-
-def _is_json(data: bytes) -> bool:
-    """A number or a word alone would be JSON as well, but is meant as text."""
-    if data.lstrip()[:1] not in (b"{", b"["):
-        return False
-    try:
-        parsed_json(data)
-    except ValueError:
-        return False
-    return True
+    return "application/json" if is_json(file) else "text/plain"

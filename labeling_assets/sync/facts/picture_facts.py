@@ -1,7 +1,6 @@
 """Facts of pictures: size, orientation, what they really are."""
 
-import io
-from typing import Final
+from typing import BinaryIO, Final
 
 from PIL import Image, UnidentifiedImageError
 
@@ -17,14 +16,16 @@ _PICTURE_TYPES: Final = frozenset(
 )
 
 
-def picture_facts(data: bytes, name: str, mime: str, *, pixels: int | None = None) -> MediaFacts:
-    """Facts of a picture; `mime` is what its name says, or its first bytes.
+def picture_facts(file: BinaryIO, name: str, mime: str, *, pixels: int | None = None) -> MediaFacts:
+    """Facts of a picture; `mime` is what its name says, or its first bytes. It is decoded, which takes memory for all
+    its pixels, 540 MB at most.
 
     Raises:
         InputError: it cannot be read to its end, or has more than `pixels`.
     """
+    file.seek(0)
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+        with Image.open(file, formats=_FORMATS) as picture:
             if pixels is not None and picture.width * picture.height > pixels:
                 raise Image.DecompressionBombError(f"{picture.width} x {picture.height}, at most {pixels:,} in all")
             picture.load()  # a truncated file opens well and fails only here

@@ -22,6 +22,7 @@ from labeling_assets.clients.query import Query
 from labeling_assets.errors import ConfigurationError, DataError, InputError, TransientError
 from labeling_assets.identity import content_guid, sha256_of
 from labeling_assets.local_aperturedb.server import LocalServer
+from labeling_assets.media_sources import MediaSources
 from labeling_assets.stack.label_studio import LabelStudioServer
 from labeling_assets.sync.adopt import project_adoption_report as found
 from labeling_assets.sync.adopt.adopt_project import Matching, adopt_project
@@ -67,7 +68,8 @@ def upload(world: World, there: ProjectThere, files: dict[str, bytes]) -> None:
 
 
 def adopt(world: World, there: ProjectThere, by: str = "link", **options: Any) -> ProjectAdoption:
-    matching = Matching(by, **{key: options.pop(key) for key in ("ingest", "link_key") if key in options})
+    own = ("ingest", "link_key", "size_limit_bytes", "sources")
+    matching = Matching(by, **{key: options.pop(key) for key in own if key in options})
     return adopt_project(world.db, world.ls, world.project, project_id=there.id, matching=matching, **options)
 
 
@@ -234,6 +236,28 @@ def test_by_hash_and_what_cannot_be_fetched(world: World, there: ProjectThere, w
         found.OTHER_TYPE: [tasks[3]],
         found.NO_LINK: [tasks[8]],
     }
+
+
+def test_missing_media_may_be_registered_only(world: World, there: ProjectThere, web: str):
+    give(world, there, {"image": f"{web}/shop/a0.png"}, {"image": f"{web}/shop/a1.png"})
+    options = {"size_limit_bytes": 0, "sources": MediaSources.of([web])}
+    plan = adopt(world, there, **options)
+    done = adopt(world, there, **options, apply=True)
+    assert (what(plan) == what(done), counts(done), done.registered, done.bytes_ingested) == (True, (2, 2, 0, 0), 2, 0)
+    blobs = world.media("guid", "LS_stored_at", "LS_state_cars", command="FindBlob")
+    assert [(row["guid"], row["LS_stored_at"], row["LS_state_cars"]) for row in blobs] == [
+        (guid_of(number), f"{web}/shop/a{number}.png", "open") for number in range(2)
+    ]
+    assert counts(adopt(world, there, **options)) == (2, 0, 2, 0)
+
+
+def test_what_may_not_stay_where_it_is_is_left_alone(world: World, there: ProjectThere, web: str):
+    give(world, there, {"image": f"{web}/shop/a0.png"})
+    upload(world, there, {"b.png": picture(1)})
+    report = adopt(world, there, size_limit_bytes=0)
+    assert counts(report) == (2, 0, 0, 2)
+    said = " ".join(note.text for note in report.findings[found.UNREADABLE])
+    assert [f"would stay in {url}/, which is not allowed" in said for url in (web, world.ls.url)] == [True, True]
 
 
 def test_a_server_that_is_down_is_not_asked_for_every_file(world: World, there: ProjectThere, web: str):
@@ -457,5 +481,7 @@ def test_the_command(
     assert (json.loads(done.stdout)["adopt"], json.loads(done.stdout)["applied"]) == (1, True)
     again = CliRunner().invoke(main, [*words, "--match", "hash"])
     assert "0 tasks (none); 1 need nothing, 1 are left alone." in again.stdout
+    contrary = CliRunner().invoke(main, [*words, "--register", "--no-ingest"])
+    assert (contrary.exit_code, "contradict each other" in contrary.output) == (2, True)
     bad = CliRunner().invoke(main, [*words, "--match", "luck"])
     assert (bad.exit_code, "cannot be matched by 'luck'" in bad.output) == (1, True)

@@ -99,7 +99,7 @@ def new_batches_sensor(
 def closed_batches_sensor(
     projects: Sequence[Project], settings: Settings, *, clock: Clock = time.time
 ) -> dg.SensorDefinition:
-    """Watches ApertureDB for batches that were pushed and closed, or that Dagster forgot: two queries a look."""
+    """Watches ApertureDB for batches that were pushed and closed, or that Dagster forgot: one query a look."""
 
     @dg.sensor(
         name="closed_batches",
@@ -107,20 +107,21 @@ def closed_batches_sensor(
         minimum_interval_seconds=_INBOX_SECONDS,
         default_status=_status(settings),
         description="Batches that were pushed to the media gateway and closed get a partition and a run; so do batches "
-        "with tasks that Dagster does not know, after its storage was lost.",
+        "with tasks or imported media that Dagster does not know, after its storage was lost.",
     )
     def closed_batches(
         context: dg.SensorEvaluationContext, aperturedb: ApertureDBResource
     ) -> dg.SensorResult | dg.SkipReason:
-        from labeling_assets.sync import known_batches, pushed_batches
+        from labeling_assets.sync.known_batches import forgotten_batches
+        from labeling_assets.sync.pushed_batches import batch_marks
 
-        partitions = set(context.instance.get_dynamic_partitions(_SET))
-        with aperturedb.connect() as db:
-            closed = pushed_batches.closed_batches(db)
-            forgotten = known_batches.batches_unknown_to(partitions, db, projects)
         now = clock()
-        batches = [InboxBatch(name, mark, True) for name, mark in closed.items()]
-        batches += [InboxBatch(name, "", True) for name in forgotten if name not in closed]
+        partitions = context.instance.get_dynamic_partitions(_SET)
+        with aperturedb.connect() as db:
+            marks = batch_marks(db)
+            closed = {name for name, mark in marks.items() if mark}
+            forgotten = forgotten_batches(db, projects, marks.keys() - closed - {*partitions}, now=now)
+        batches = [InboxBatch(name, mark, True) for name, mark in marks.items() if name in closed | forgotten]
         cursor = observed(InboxCursor.load(context.cursor), batches, now=now)
         requests = _planned(context, cursor, batches, projects, signature="closed_mark", now=now)
         return _imports(requests) if requests else dg.SkipReason("No batch was closed since the last look.")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -42,9 +43,10 @@ class Desk:
     db: ApertureDB
     now: float = 1_000_000.0
 
-    def push(self, batch: str, number: int = 0) -> None:
+    def push(self, batch: str, number: int = 0, **options: Any) -> None:
         folder = write_files(self.settings.home / "elsewhere" / f"{batch}{number}", {f"{number}.png": picture(number)})
-        ingest_media(self.db, read_rows(folder), batch=batch, projects=load_projects(self.settings.projects))
+        projects = load_projects(self.settings.projects)
+        ingest_media(self.db, read_rows(folder), batch=batch, projects=projects, **options)
 
     def close(self, batch: str, number: int = 0) -> None:
         self.push(batch, number)
@@ -134,6 +136,20 @@ def test_a_failed_import_is_asked_for_again_under_another_key(desk: Desk) -> Non
     second = desk.tick(first.cursor)
     assert asked(second) == asked(first)
     assert keys(second) != keys(first)
+
+
+def test_a_batch_that_dagster_imported_and_forgot_is_asked_for(desk: Desk) -> None:
+    """Also where it knows as many others, which ApertureDB does not have."""
+    desk.push("May", run_id="a run")
+    desk.push("June", 1)
+    desk.instance.add_dynamic_partitions("import_batch", ["never imported", "nor this"])
+    assert asked(desk.tick()) == {"May": {"media", "cars/tasks"}}
+
+
+def test_a_batch_that_dagster_knows_is_left_to_the_other_sensors(desk: Desk) -> None:
+    desk.push("May", run_id="a run")
+    desk.instance.add_dynamic_partitions("import_batch", ["May"])
+    assert asked(desk.tick()) == {}
 
 
 def test_a_database_that_is_away_is_no_empty_one(desk: Desk) -> None:

@@ -31,8 +31,8 @@ def project_adoption_text(report: ProjectAdoption) -> str:
     lines += _findings(report)
     if done:
         lines.append(
-            f"labeling-assets sync --project {report.project} brings the annotations. With Dagster, add the batch to "
-            "the partitions import_batch; the sensors take it from there."
+            f"labeling-assets sync --project {report.project} brings the annotations. Dagster sees it "
+            "within ten seconds, if its sensors are on."
         )
     else:
         lines.append("Nothing was written. Add --apply to do it.")

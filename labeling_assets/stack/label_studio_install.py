@@ -59,7 +59,7 @@ def install(cache: Path | None = None, announce: Callable[[str], None] = _log.in
 
     # The interpreter is a link, which dangles after the Python it was made with is removed.
     return build_once(
-        _version_directory(cache) / "venv",
+        version_directory(cache) / "venv",
         build,
         announce=announce,
         usable=lambda environment: (environment / "bin" / "python").exists(),
@@ -77,7 +77,7 @@ def migrated_database(cache: Path | None = None, announce: Callable[[str], None]
         announce("Preparing an empty Label Studio database (once, about a minute)")
         _migrate(environment, directory)
 
-    return build_once(_version_directory(cache) / "database", build, announce=announce) / DATABASE_NAME
+    return build_once(version_directory(cache) / "database", build, announce=announce) / DATABASE_NAME
 
 
 def server_environment(data_dir: Path) -> dict[str, str]:
@@ -96,7 +96,8 @@ def server_environment(data_dir: Path) -> dict[str, str]:
     }
 
 
-def _version_directory(cache: Path | None) -> Path:
+def version_directory(cache: Path | None = None) -> Path:
+    """Where in the cache everything lies that depends on the versions of Label Studio and Python."""
     constraints = hashlib.sha256(_CONSTRAINTS.read_bytes()).hexdigest()[:12]
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     return (cache or cache_directory()).absolute() / "label_studio" / f"{VERSION}-py{python}-{constraints}"

@@ -16,6 +16,8 @@ from labeling_assets.clients.constraints import compare as constraint
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import RefusedError, TransientError
 
+# In place of a batch, in the key of whoever makes tasks in a project. No batch has a name that begins with a slash.
+PUBLISHING: Final = "/publish"
 _LIFETIME_S: Final = 120.0
 
 

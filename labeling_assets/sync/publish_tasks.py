@@ -22,7 +22,7 @@ from labeling_assets.projects import Project
 from labeling_assets.sync.adopt_listed_tasks import adopt_listed_tasks
 from labeling_assets.sync.database import prepare_database
 from labeling_assets.sync.labeling_project import ProjectRecord, ensure_project, project_key
-from labeling_assets.sync.lease import Lease, lease
+from labeling_assets.sync.lease import PUBLISHING, Lease, lease
 from labeling_assets.sync.media_store import STORED_AT, Medium, chunks, media_condition, media_of_batch
 from labeling_assets.sync.report import Note, Progress, PublishReport
 from labeling_assets.sync.resolve_tasks import claimed_guid
@@ -69,7 +69,7 @@ def publish_tasks(
     data = TaskData(sources, links, lambda medium: read_bytes(db, medium))
     # One importer a project: Label Studio serializes them anyway, and two could make one task, or the project, twice.
     # No batch has a name that begins with a slash. The wait outlasts the lease of one that was killed in an import.
-    with lease(db, f"{project_key(db, ls, project)}|/publish", wait_s=130) as held:
+    with lease(db, f"{project_key(db, ls, project)}|{PUBLISHING}", wait_s=130) as held:
         record = ensure_project(db, ls, project)
         report.project_id, report.project_url = record.project_id, record.url
         publisher = _Publisher(

@@ -77,11 +77,10 @@ def close_batch(db: ApertureDB, batch: str) -> Closing:
     return Closing(batch, len(guids), mark, str(held[CLOSED_AT]["_date"]))
 
 
-def closed_batches(db: ApertureDB) -> dict[str, str]:
-    """Batch -> mark of every closed batch, in one query; the mark changes when it is closed with other media."""
-    wanted = [names.KEY, CLOSED_MARK]
-    rows = db.find("FindEntity", present(CLOSED_MARK), class_name=names.BATCH, properties=wanted)
-    return {str(row[names.KEY]): str(row[CLOSED_MARK]) for row in sorted(rows, key=lambda row: str(row[names.KEY]))}
+def batch_marks(db: ApertureDB) -> dict[str, str]:
+    """Batch -> mark of every batch, in one query; empty if it was not closed, another when closed with other media."""
+    rows = db.find("FindEntity", None, class_name=names.BATCH, properties=[names.KEY, CLOSED_MARK])
+    return {str(row[names.KEY]): str(row[CLOSED_MARK] or "") for row in sorted(rows, key=lambda row: row[names.KEY])}
 
 
 def closed_mark(db: ApertureDB, batch: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.local_aperturedb.server import LocalServer
-from labeling_assets.sync.pushed_batches import closed_batches
+from labeling_assets.sync.pushed_batches import batch_marks
 from labeling_assets_tests.sync.world import picture, write_files, write_project
 
 PAGE = (Path(__file__).parents[2] / "docs" / "gateway.md").read_text(encoding="utf-8")
@@ -62,7 +62,7 @@ def test_the_examples_push_close_and_list(shell: dict[str, str]) -> None:
     rows = json.loads(pushed[: pushed.index("}{") + 1])["media"]
     assert [(row["name"], row["status"]) for row in rows] == [("a.png", "created"), ("b.png", "created")]
     with ApertureDB(shell["APERTUREDB_KEY"]) as db:
-        assert list(closed_batches(db)) == ["May"]
+        assert batch_marks(db)["May"]
         assert [row["shop"] for row in db.find("FindImage", None, properties=["shop"], blobs=False)] == ["Bern"] * 2
     held = json.loads(typed(HELD, shell))
     assert [medium["name"] for medium in held["media"]] == ["a.png", "b.png"]

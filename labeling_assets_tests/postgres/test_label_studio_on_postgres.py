@@ -14,7 +14,10 @@ from labeling_assets import names
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.local_aperturedb.server import LocalServer
 from labeling_assets.stack.label_studio import Account, LabelStudioServer
-from labeling_assets_tests.postgres.server import binaries, create_database, postgres_server
+from labeling_assets_tests.faults.killing_proxy import killing_proxy
+from labeling_assets_tests.faults.steps import Step
+from labeling_assets_tests.faults.victims import victims
+from labeling_assets_tests.postgres.server import Database, binaries, make_tables, postgres_server
 from labeling_assets_tests.sync.world import WatchedDatabase, World, box, outline, pictures, write_project
 
 _numbers = itertools.count(1)
@@ -22,17 +25,21 @@ _PEOPLE = 16
 
 
 @pytest.fixture(scope="module")
-def on_postgres(label_studio_database: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStudioServer]:
-    """Label Studio with a PostgreSQL server of its own."""
+def database(label_studio_database: None) -> Iterator[Database]:
+    """With the tables of Label Studio, on a PostgreSQL server of its own."""
     programs = binaries()
     if programs is None:
         pytest.skip("there is no PostgreSQL server here: install Debian's package postgresql")
     with postgres_server(programs) as server:
-        database = create_database(programs, server, "labels")
-        folder = tmp_path_factory.mktemp("label_studio_on_postgres")
-        with LabelStudioServer(folder, Account.random(), postgres=database) as label_studio:
-            assert not list(folder.glob("*.sqlite3"))
-            yield label_studio
+        yield make_tables(server, "labels")
+
+
+@pytest.fixture(scope="module")
+def on_postgres(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStudioServer]:
+    folder = tmp_path_factory.mktemp("label_studio_on_postgres")
+    with LabelStudioServer(folder, Account.random(), postgres=database.address) as label_studio:
+        assert not list(folder.glob("*.sqlite3"))
+        yield label_studio
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +85,8 @@ def here(world: World) -> list[tuple[int, int, bool, Any]]:
 
 
 def test_two_publishers_at_once_make_one_task_each(world: World):
-    world.publish_twice_at_once()
+    reports = world.publish_twice_at_once()
+    assert sorted(report.created for report in reports) == [0, 40]
     assert len(world.tasks()) == len(world.stored(names.TASK)) == 40
     assert world.publish().known == 40
 
@@ -143,3 +151,39 @@ def test_syncs_among_sixteen_people_lose_nothing(world: World, token: str):
     world.collect()
     assert here(world) == there(world)
     assert world.collect().idle
+
+
+def test_a_change_that_is_committed_after_a_newer_one_was_read_is_not_lost(world: World, database: Database):
+    """Label Studio stamps a change before it commits it: the watermark is past it when it can be seen."""
+    world.publish()
+    first, second, third, *_ = world.task_ids()
+    database.sql("UPDATE task SET updated_at = updated_at - interval '1 day'")
+    world.annotate(third, box())
+    world.collect()
+    with ThreadPoolExecutor(1) as late, database.held_back(first) as wait_until_stamped:
+        made = late.submit(world.annotate, first, box())
+        wait_until_stamped()
+        world.annotate(second, box())
+        assert world.collect().created == 1
+    made.result()
+    stamps = {task["id"]: task["updated_at"] for task in world.tasks()}
+    assert stamps[third] < stamps[first] < stamps[second]
+    assert world.collect().created == 1
+    assert here(world) == there(world)
+
+
+def test_a_sync_that_is_killed_is_completed_by_the_next(world: World, token: str):
+    world.hand_in(pictures(12, first=100), batch="June")
+    world.publish("June")
+    for task in world.task_ids():
+        world.annotate(task, box())
+    folder, inbox = str(world.project.folder), str(world.inbox)
+    with victims() as process, killing_proxy(world.db.key, at=3, moment="after") as proxy:
+        step = Step("collect", proxy.key, folder, inbox, world.ls.url, token, batch="June", tasks_a_query=4)
+        proxy.victim = process.start(step)
+        assert process.wait() == -9
+        process.forget()
+    assert len(world.annotations()) == 8
+    world.collect("June")
+    assert here(world) == there(world)
+    assert (len(world.annotations()), world.boxes("car")) == (12, 12)

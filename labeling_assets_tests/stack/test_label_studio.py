@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from labeling_assets.errors import ConfigurationError, ServiceError
-from labeling_assets.stack.label_studio import Account, LabelStudioServer, personal_access_token
+from labeling_assets.stack.label_studio import Account, LabelStudioServer, PostgreSQL, personal_access_token
 from labeling_assets.stack.label_studio_install import (
     DATABASE_NAME,
     LOG_NAME,
@@ -45,6 +45,12 @@ def test_no_secret_is_in_the_log_or_among_the_arguments(label_studio_server: Lab
     assert account.legacy_token not in log
     assert account.password not in " ".join(label_studio_server._arguments())
     assert account.password not in repr(account)
+
+
+def test_the_password_of_a_database_is_not_shown():
+    database = PostgreSQL("db.example.org", 5432, "labels", "label_studio", "only for PostgreSQL")
+    assert "only for PostgreSQL" not in repr(database)
+    assert database.variables()["POSTGRE_PASSWORD"] == "only for PostgreSQL"
 
 
 @pytest.mark.usefixtures("label_studio_database")

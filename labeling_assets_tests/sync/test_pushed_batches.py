@@ -7,7 +7,7 @@ from labeling_assets.clients.constraints import equal
 from labeling_assets.errors import InputError
 from labeling_assets.settings import Settings, load_settings
 from labeling_assets.sync.import_batch import import_batch
-from labeling_assets.sync.pushed_batches import close_batch, closed_batches, closed_mark, media_in
+from labeling_assets.sync.pushed_batches import batch_marks, close_batch, closed_mark, media_in
 from labeling_assets_tests.sync.world import Stock, picture, pictures, write_project
 
 
@@ -51,7 +51,7 @@ def test_a_closed_batch_is_found(stock: Stock) -> None:
     for number, batch in enumerate(("June", "May")):
         stock.hand_in({"a.png": picture(number)}, batch=batch)
     closing = close_batch(stock.db, "May")
-    assert (closing.media, closed_batches(stock.db)) == (1, {"May": closing.mark})
+    assert (closing.media, batch_marks(stock.db)) == (1, {"June": "", "May": closing.mark})
     assert (closed_mark(stock.db, "May"), closed_mark(stock.db, "June")) == (closing.mark, "")
 
 

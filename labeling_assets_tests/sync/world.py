@@ -1,8 +1,8 @@
 """A labeling project with its two systems, and the few moves that the tests of the sync are made of."""
 
 import io
-import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -137,15 +137,11 @@ class World(Stock):
         options = {"sleep": lambda seconds: None, **options}
         return publish_tasks(self.db, ls or self.ls, self.project, batch=batch, links=LINKS, **options)
 
-    def publish_twice_at_once(self) -> None:
+    def publish_twice_at_once(self) -> list[PublishReport]:
         """Two publishers of one batch, each with a connection of its own."""
-        with WatchedDatabase(self.db.key) as other:
+        with WatchedDatabase(self.db.key) as other, ThreadPoolExecutor(2) as publishers:
             twin = World(other, self.project, self.inbox, self.ls)
-            threads = [threading.Thread(target=each.publish) for each in (self, twin)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            return [done.result() for done in [publishers.submit(each.publish) for each in (self, twin)]]
 
     def collect(self, batch: str = "May", **options: Any) -> CollectReport:
         return collect_annotations(self.db, self.ls, self.project, batch=batch, **options)

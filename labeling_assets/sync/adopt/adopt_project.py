@@ -39,7 +39,7 @@ from labeling_assets.sync.labeling_project import (
     project_key,
     take_over_project,
 )
-from labeling_assets.sync.lease import Lease, lease
+from labeling_assets.sync.lease import PUBLISHING, Lease, lease
 from labeling_assets.sync.report import Progress
 from labeling_assets.sync.task_data import data_sources
 
@@ -126,7 +126,7 @@ def adopt_project(
         _refuse_differences(ls, project, _target(db, ls, project, project_id)[0])
         prepare_database(db, (project.state,))
         # The same lease as for publishing: two projects, or two tasks for a medium, must not be made at once.
-        with lease(db, f"{project_key(db, ls, project)}|/publish", wait_s=130) as held:
+        with lease(db, f"{project_key(db, ls, project)}|{PUBLISHING}", wait_s=130) as held:
             there, record = _target(db, ls, project, project_id)
             _describe(report, ls, project, there)
             record = record or take_over_project(db, ls, project, there)

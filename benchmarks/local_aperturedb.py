@@ -51,6 +51,7 @@ class Process:
         self.control, theirs = _SPAWN.Pipe()
         self._process = _SPAWN.Process(target=target, args=(*arguments, theirs), daemon=True)
         self._process.start()
+        theirs.close()  # else nobody would notice that it ended before it said its port
         self.client = connect(self.control.recv())
 
     def ask(self, value: object) -> Any:

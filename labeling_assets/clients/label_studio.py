@@ -4,6 +4,7 @@ Plain REST: the SDK repeats POST on its own, swallows 404 while paging, and cost
 Tasks and annotations stay the server's raw JSON, because a model would have to know every key to lose none.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -37,7 +38,8 @@ from labeling_assets.clients.label_studio_records import (
     Webhook,
 )
 from labeling_assets.clients.label_studio_snapshot import Snapshot, read_snapshot
-from labeling_assets.errors import TransientError
+from labeling_assets.clients.label_studio_views import page_through_view
+from labeling_assets.errors import RefusedError, TransientError
 
 __all__ = ["SYNC_FIELDS", "LabelStudio", "MaybeDoneError", "Probe", "Project", "Task", "TaskPage", "TaskRow", "User"]
 
@@ -45,6 +47,12 @@ __all__ = ["SYNC_FIELDS", "LabelStudio", "MaybeDoneError", "Probe", "Project", "
 _IMPORT_TIMEOUT_S: Final = 600.0
 _IDS_PER_REQUEST: Final = 100
 _PROJECTS_PER_PAGE: Final = 100
+# The server goes through its tasks once for each request, of 100 GUIDs in a URL or of thousands in a view: to look up
+# 5,000 among 50,000 tasks took 0.5 s through a view and some 7 s by URL.
+_GROUPS_BY_URL: Final = 2
+_GUIDS_PER_VIEW: Final = 5000
+
+_log = logging.getLogger(__name__)
 
 
 class LabelStudio:
@@ -180,16 +188,36 @@ class LabelStudio:
         )
         return list(answer["task_ids"])
 
-    def tasks_by_guid(self, project_id: int, guids: Iterable[str]) -> list[TaskRow]:
+    def tasks_by_guid(self, project_id: int, guids: Iterable[str], *, views_allowed: bool = False) -> list[TaskRow]:
         """Every task whose `data.guid` is one of these, by id; a GUID may have none or several.
 
-        One request for each 100 GUIDs (fewer if they are long), 0.1 to 0.2 s in a project of 50,000 tasks.
+        One request for each 100 GUIDs (fewer if they are long), 0.1 to 0.2 s in a project of 50,000 tasks. With
+        `views_allowed` more than 200 of them take half a second in all, and for so long annotators see a tab more.
         """
-        rows: list[TaskRow] = []
-        for some in groups_for_urls(guids):
-            found = self.iterate_by_id(project_id, [data_in("guid", some)], include=ROW_FIELDS)
-            rows += [TaskRow.from_json(raw) for raw in found]
+        groups = list(groups_for_urls(guids))
+        if views_allowed and len(groups) > _GROUPS_BY_URL:
+            rows = list(self._by_guid_through_views(project_id, [guid for group in groups for guid in group]))
+        else:
+            filters = [[data_in("guid", some)] for some in groups]
+            tasks = [self.iterate_by_id(project_id, some, include=ROW_FIELDS, fields=None) for some in filters]
+            rows = [TaskRow.from_json(raw) for found in tasks for raw in found]
         return sorted(rows, key=lambda row: row.id)
+
+    def _by_guid_through_views(self, project_id: int, guids: Sequence[str]) -> Iterator[TaskRow]:
+        for start in range(0, len(guids), _GUIDS_PER_VIEW):
+            some = guids[start : start + _GUIDS_PER_VIEW]
+            filters = [data_in("guid", some)]
+            try:
+                page = page_through_view(
+                    self._connection, project_id, filters, page_size=2 * len(some), include=ROW_FIELDS
+                )
+            except RefusedError as error:
+                _log.warning("Looking for tasks takes longer without a view: %s", error)
+                page = TaskPage([], total=-1)
+            if page.total == len(page.tasks):
+                yield from map(TaskRow.from_json, page.tasks)
+            else:  # also where the server capped the page: a view has no second one that loses no rows
+                yield from self.tasks_by_guid(project_id, some)
 
     def list_tasks(
         self,

@@ -4,29 +4,24 @@ Community can export only what a saved view of the data manager filters, so a vi
 and the snapshot, are deleted afterwards; what a killed process left is deleted by a later one.
 """
 
-import contextlib
-import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import IO, Any, Final
 
 import ijson
 
 from labeling_assets.clients.label_studio_connection import Connection
-from labeling_assets.clients.label_studio_query import Filter, format_time, parse_time, view_filters
+from labeling_assets.clients.label_studio_query import Filter, parse_time
 from labeling_assets.clients.label_studio_records import SYNC_FIELDS, Task
-from labeling_assets.errors import LabelingAssetsError, TransientError
+from labeling_assets.clients.label_studio_views import delete, is_left, new_title, saved_view
+from labeling_assets.errors import TransientError
 
 # 50,000 tasks take 76 s, within the request.
 _TIMEOUT_S: Final = 1800.0
-_TITLE: Final = "labeling_assets snapshot"
-_LEFT_AFTER: Final = timedelta(hours=6)
 _KEYS_OF_TASKS: Final = frozenset(SYNC_FIELDS)
 _KEYS_OF_ANNOTATIONS: Final = _KEYS_OF_TASKS - {"data", "is_labeled", "annotations"}
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +61,11 @@ def _tasks_in(file: IO[bytes], project_id: int) -> Iterator[Task]:
 
 def _download(connection: Connection, project_id: int, filters: Sequence[Filter], file: IO[bytes]) -> datetime:
     exports = f"/api/projects/{project_id}/exports/"
-    _remove_leftovers(connection, project_id, exports)
-    title = f"{_TITLE} {format_time(datetime.now(UTC))}"
-    data = {"title": title, "filters": view_filters(filters), "ordering": []}
-    view = connection.write("POST", "/api/dm/views/", body={"project": project_id, "data": data})["id"]
-    try:
+    for old in connection.get(exports):
+        if is_left(old.get("title")):
+            delete(connection, f"{exports}{old['id']}")
+    title = new_title("snapshot")
+    with saved_view(connection, project_id, filters, title=title) as view:
         body = {
             "title": title,
             "task_filter_options": {"view": view},
@@ -84,9 +79,7 @@ def _download(connection: Connection, project_id: int, filters: Sequence[Filter]
             connection.download(f"{exports}{made['id']}/download", file, params=params, timeout_s=_TIMEOUT_S)
             return parse_time(made["created_at"])
         finally:
-            _delete(connection, f"{exports}{made['id']}")
-    finally:
-        _delete(connection, f"/api/dm/views/{view}/")
+            delete(connection, f"{exports}{made['id']}")
 
 
 def _as_listed(task: dict[str, Any]) -> Task:
@@ -95,28 +88,3 @@ def _as_listed(task: dict[str, Any]) -> Task:
         for annotation in task.get("annotations") or ()
     ]
     return {**{key: value for key, value in task.items() if key in _KEYS_OF_TASKS}, "annotations": annotations}
-
-
-def _remove_leftovers(connection: Connection, project_id: int, exports: str) -> None:
-    views = connection.get("/api/dm/views/", {"project": project_id})
-    left = [(f"/api/dm/views/{view['id']}/", (view.get("data") or {}).get("title")) for view in views]
-    left += [(f"{exports}{made['id']}", made.get("title")) for made in connection.get(exports)]
-    for path, title in left:
-        if _is_left(title):
-            _delete(connection, path)
-
-
-def _is_left(title: Any) -> bool:
-    """Whether a killed process left it: only what has a title of ours, with a time that is long ago."""
-    if not isinstance(title, str) or not title.startswith(f"{_TITLE} "):
-        return False
-    with contextlib.suppress(ValueError):
-        return parse_time(title.removeprefix(f"{_TITLE} ")) < datetime.now(UTC) - _LEFT_AFTER
-    return False
-
-
-def _delete(connection: Connection, path: str) -> None:
-    try:
-        connection.write("DELETE", path)
-    except LabelingAssetsError as error:
-        _log.warning("%s is left in Label Studio until a later snapshot: %s", path, error)

@@ -176,10 +176,10 @@ def _task_guids(db: ApertureDB, record: ProjectRecord, batch: str) -> list[str]:
 
 
 class _Publisher:
-    """One chunk at a time: ask what exists, send the rest, record all of it while the next one is sent.
+    """Looks once what exists; then one chunk at a time: sends the rest, records all of it while the next one is sent.
 
-    It is `alone` as long as Label Studio has just the tasks that ApertureDB knows and those that it makes itself: then
-    none has to be looked for.
+    It is `alone` as long as nothing else makes tasks: then no chunk has to be looked for again. That there are as many
+    tasks as ApertureDB knows says nothing: a killed run may have made as many as a person deleted since.
     """
 
     def __init__(
@@ -199,16 +199,16 @@ class _Publisher:
         self._db, self._ls, self._record, self._report = db, ls, record, report
         self._held, self._batch, self._run_id, self._state = held, batch, run_id, state
         self._settle_s, self._sleep = settle_s, sleep
-        self._alone = False
+        self._alone = True
         self._last = 0
+        self._before: dict[str, TaskRow] = {}
 
     def publish(self, chunks: Sequence[Sequence[Pending]], progress: Progress) -> None:
         if not chunks:
             return
-        live = self._record.condition(not_equal("LS_state", "withdrawn"))
-        known = self._db.count("FindEntity", live, class_name=names.TASK)
+        # First the highest id, then the look: a task that comes between them has a higher one.
         total, self._last = self._ls.newest_task(self._record.project_id)
-        self._alone = total == known
+        self._before = _oldest(self._found([medium.guid for chunk in chunks for medium, _ in chunk])) if total else {}
         with ThreadPoolExecutor(1, thread_name_prefix="record-tasks") as recorder:
             recorded: Future[None] | None = None
             for number, chunk in enumerate(chunks, start=1):
@@ -228,7 +228,8 @@ class _Publisher:
     def _make(self, chunk: Sequence[Pending]) -> dict[str, TaskRow]:
         """The task of every medium of a chunk, made if there was none."""
         guids = [medium.guid for medium, _ in chunk]
-        existing = {} if self._alone else _oldest(self._found(guids))
+        existing = self._before if self._alone else _oldest(self._found(guids))
+        existing = {guid: existing[guid] for guid in guids if guid in existing}
         absent = [(medium, data) for medium, data in chunk if medium.guid not in existing]
         made = self._import([data for _, data in absent]) if absent else []
         rows = {**existing, **self._made(made, {medium.guid for medium, _ in absent})}
@@ -280,7 +281,7 @@ class _Publisher:
         Not those whose data somebody changed: they contradict themselves or were made for other media, and a sync puts
         them into quarantine.
         """
-        named = self._ls.tasks_by_guid(self._record.project_id, guids)
+        named = self._ls.tasks_by_guid(self._record.project_id, guids, views_allowed=True)
         rows = [row for row in named if claimed_guid(row.data)[1] is None]
         keys = {task_guid(self._record, row.id, format_time(row.created_at)): row for row in rows}
         for some in chunks(keys, 500):

@@ -169,6 +169,20 @@ def test_a_copy_that_contradicts_itself_is_not_the_task_of_a_medium(published: W
     assert made["LS_task_id"] == published.task_ids()[-1]
 
 
+@pytest.mark.parametrize("next_batch", ["June", "July"], ids=["the same batch", "another batch with the same media"])
+def test_tasks_of_a_killed_run_are_found_though_a_person_deleted_as_many(published: World, next_batch: str):
+    """Label Studio then has as many tasks as ApertureDB knows, but others."""
+    known = published.task_ids()
+    guids = published.hand_in(pictures(3, first=10), batch="June").guids
+    published.hand_in(pictures(3, first=10), batch="July")
+    data = [{"guid": guid, "import_batch": "June", "image": LINKS.link(guid)} for guid in guids]
+    published.ls.import_tasks(published.record.project_id, [{"data": values} for values in data])
+    published.ls.delete_tasks_bulk(published.record.project_id, known)
+    report = published.publish(next_batch)
+    assert (report.created, report.adopted) == (0, 3)
+    assert sorted(task["data"]["guid"] for task in published.tasks()) == sorted(guids)
+
+
 def test_two_publishers_at_once_make_one_task_each(world: World):
     world.hand_in(pictures(40))
     world.publish_twice_at_once()

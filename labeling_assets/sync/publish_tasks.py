@@ -338,9 +338,10 @@ class _Publisher:
     def _write(self, media: Sequence[Medium], rows: dict[str, TaskRow], *, firm: bool) -> None:
         query = Query()
         project = find_project(query, self._record)
+        of_kind: dict[str, list[str]] = {}
         for medium in media:
             row = rows[medium.guid]
-            _, source = add_task(
+            add_task(
                 query,
                 self._record,
                 project=project,
@@ -350,7 +351,10 @@ class _Publisher:
                 medium=medium,
                 run_id=self._run_id,
             )
-            query.add(f"Update{medium.kind}", {"ref": source, "properties": {self._state: "open"}})
+            of_kind.setdefault(medium.kind, []).append(medium.guid)
+        for kind, guids in of_kind.items():  # a command for each medium takes a tenth longer
+            condition = media_condition(kind, one_of(names.GUID, guids))
+            query.add(f"Update{kind}", {"constraints": condition, "properties": {self._state: "open"}})
         self._held.run(self._db, query, firm=firm)
 
 

@@ -353,7 +353,7 @@ def test_a_download_that_unpacks_to_more_than_the_limit_is_given_up(near: Api) -
         answer = near.push_urls({"url": f"{url}/a.txt"})
         grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert (answer.status_code, "larger than 5 MB" in answer.json()["media"][0]["problem"]) == (422, True)
-    assert grown_mb < 128
+    assert grown_mb < 200  # and not the 300 that it unpacks to
 
 
 # The gateway's own network

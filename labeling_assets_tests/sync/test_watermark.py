@@ -70,7 +70,7 @@ def stored(database: WatchedDatabase, *states: SyncState) -> None:
 
 
 def test_a_state_is_kept(database: WatchedDatabase):
-    state = SyncState("p|May", NOON, 2, NOON, EARLIER, 4, {7: "its data names no medium"})
+    state = SyncState("p|May", NOON, 2, NOON, EARLIER, 4, 3, {7: "its data names no medium"})
     stored(database, state)
     assert load_state(database, "p|May") == state
 

@@ -87,3 +87,31 @@ def test_the_checks_of_both_batches_name_it(published: World):
             task["id"],
             "its data.import_batch was changed from 'May' to 'June'",
         )
+
+
+# An annotation that moved to another medium
+
+
+def media_of(world: World, annotation_guid: str) -> list[str]:
+    """The GUIDs of the media that an annotation is connected to."""
+    query = Query()
+    annotation, condition = query.reference(), equal(names.LS_GUID, annotation_guid)
+    query.add("FindEntity", {"_ref": annotation, "with_class": names.ANNOTATION, "constraints": condition})
+    edge = {"ref": annotation, "connection_class": names.ANNOTATION_IMAGE, "direction": "out"}
+    query.add("FindImage", {"is_connected_to": edge, "results": {"list": [names.GUID]}, "blobs": False})
+    return [str(row[names.GUID]) for row in world.db.run(query).objects(1)]
+
+
+def test_an_annotation_that_was_moved_to_another_medium_is_connected_to_that(published: World):
+    """ "Remove Duplicated Tasks" moved it to a task whose data a person had written over, and then repaired."""
+    first, second, _ = published.tasks()
+    published.annotate(first["id"], box())
+    published.annotate(second["id"], box())
+    collect(published)
+    published.ls.patch_task_data(first["id"], second["data"])
+    published.ls.run_action(published.record.project_id, "remove_duplicates", published.task_ids())
+    published.ls.patch_task_data(first["id"], first["data"])
+    collect(published)
+    assert [row["LS_task_id"] for row in published.annotations()] == [first["id"]] * 2
+    for row in published.annotations():
+        assert media_of(published, row[names.LS_GUID]) == [row["LS_media_guid"]] == [first["data"]["guid"]]

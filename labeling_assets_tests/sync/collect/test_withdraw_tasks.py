@@ -10,16 +10,11 @@ from labeling_assets.sync.verify import verify_annotations
 from labeling_assets_tests.sync.world import World, box, picture
 
 
-def collect(world: World, batch: str = "May") -> Any:
-    """Most of these batches have three tasks, so that one is many."""
-    return world.collect(batch, allow_mass_deletion=True)
-
-
 def made_again(world: World) -> int:
     """The newest task was labelled, synced, deleted, imported again with the same data, and labelled again."""
     task = world.tasks()[-1]
     world.annotate(task["id"], box(label="car"))
-    collect(world)
+    world.collect()
     world.ls.delete_task(task["id"])
     (again,) = world.ls.import_tasks(world.record.project_id, [{"data": task["data"]}])
     assert again == task["id"]
@@ -29,7 +24,7 @@ def made_again(world: World) -> int:
 
 def test_a_task_that_was_made_again_with_its_id_and_medium_is_another_one(published: World):
     again = made_again(published)
-    report = collect(published)
+    report = published.collect()
     assert (report.created, report.deleted, report.tasks_withdrawn) == (1, 1, 1)
     assert (published.boxes("car"), published.boxes("dog")) == (0, 1)
     states = [row["LS_state"] for row in published.stored(names.TASK, equal("LS_task_id", again))]
@@ -52,8 +47,8 @@ def moved(world: World) -> dict[str, Any]:
     world.publish("June")
     task = world.tasks()[0]
     world.annotate(task["id"], box(label="car"))
-    collect(world)
-    collect(world, "June")
+    world.collect()
+    world.collect("June")
     world.ls.patch_task_data(task["id"], {**task["data"], "import_batch": "June"})
     world.annotate(task["id"], box(label="dog"))
     return task
@@ -62,25 +57,25 @@ def moved(world: World) -> dict[str, Any]:
 def test_nothing_of_a_task_that_names_another_batch_is_written_in_either(published: World):
     task = moved(published)
     for batch in ("May", "June"):
-        (note,) = collect(published, batch).quarantined
+        (note,) = published.collect(batch).quarantined
         assert (note.subject, note.text) == (str(task["id"]), "its data.import_batch was changed from 'May' to 'June'")
     assert (published.boxes("car"), published.boxes("dog")) == (1, 0)
 
 
 def test_both_batches_are_clear_when_it_is_repaired(published: World):
     task = moved(published)
-    collect(published)
-    collect(published, "June")
+    published.collect()
+    published.collect("June")
     published.ls.patch_task_data(task["id"], task["data"])
-    assert [collect(published, batch).quarantined for batch in ("May", "June")] == [[], []]
+    assert [published.collect(batch).quarantined for batch in ("May", "June")] == [[], []]
     assert [row["LS_batch"] for row in published.annotations()] == ["May", "May"]
-    assert [collect(published, batch).idle for batch in ("May", "June")] == [True, True]
+    assert [published.collect(batch).idle for batch in ("May", "June")] == [True, True]
 
 
 def test_the_checks_of_both_batches_name_it(published: World):
     task = moved(published)
     for batch in ("May", "June"):
-        collect(published, batch)
+        published.collect(batch)
         outcomes = verify_annotations(published.db, published.ls, published.project, batch)
         (offender,) = outcomes.mapping.offenders
         assert (offender["task"], offender["problem"]) == (
@@ -107,11 +102,11 @@ def test_an_annotation_that_was_moved_to_another_medium_is_connected_to_that(pub
     first, second, _ = published.tasks()
     published.annotate(first["id"], box())
     published.annotate(second["id"], box())
-    collect(published)
+    published.collect()
     published.ls.patch_task_data(first["id"], second["data"])
     published.ls.run_action(published.record.project_id, "remove_duplicates", published.task_ids())
     published.ls.patch_task_data(first["id"], first["data"])
-    collect(published)
+    published.collect()
     assert [row["LS_task_id"] for row in published.annotations()] == [first["id"]] * 2
     for row in published.annotations():
         assert media_of(published, row[names.LS_GUID]) == [row["LS_media_guid"]] == [first["data"]["guid"]]

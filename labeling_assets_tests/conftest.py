@@ -34,7 +34,7 @@ MakeProject = Callable[..., Project]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=40, help="how many random moments to kill a step at (faults/)")
-    parser.addoption("--operations", type=int, default=80, help="how many random operations for each seed (faults/)")
+    parser.addoption("--operations", type=int, default=60, help="how many random operations for each seed (faults/)")
     parser.addoption(
         "--operations-seed", default="0-2", help="the seed of random operations, or the first-last of them"
     )

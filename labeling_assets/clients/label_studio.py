@@ -24,6 +24,7 @@ from labeling_assets.clients.label_studio_query import (
     query_text,
 )
 from labeling_assets.clients.label_studio_records import (
+    PROBED,
     PUSH_FIELDS,
     ROW_FIELDS,
     SYNC_FIELDS,
@@ -260,19 +261,16 @@ class LabelStudio:
         return page.total, int(page.tasks[0]["id"]) if page.tasks else 0
 
     def newest_change(self, project_id: int, filters: Sequence[Filter] = ()) -> Probe:
-        """Count and newest `updated_at` in one request for one row."""
+        """Count and the newest few tasks in one request for their rows."""
         page = self.list_tasks(
             project_id,
             filters=filters,
             ordering="-tasks:updated_at",
-            page_size=1,
+            page_size=PROBED,
             include=("id", "updated_at"),
             fields=None,
         )
-        if not page.tasks:
-            return Probe(0, None, None)
-        newest = page.tasks[0]
-        return Probe(page.total, parse_time(newest["updated_at"]), newest["id"])
+        return Probe(page.total, tuple((int(task["id"]), parse_time(task["updated_at"])) for task in page.tasks))
 
     def iterate_by_id(
         self,

@@ -1,10 +1,13 @@
 """What Label Studio's answers become. Tasks and annotations stay the server's raw JSON: nothing of them gets lost."""
 
+import hashlib
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Self
 
-from labeling_assets.clients.label_studio_query import parse_time
+from labeling_assets.clients.label_studio_query import format_time, parse_time
 
 Task = dict[str, Any]
 Annotation = dict[str, Any]
@@ -37,6 +40,8 @@ PUSH_FIELDS: Final = (
     *("result", "model_version", "score", "completed_by", "was_cancelled", "ground_truth", "import_id"),
 )
 ROW_FIELDS: Final = ("id", "updated_at", "created_at", "data")
+# How many tasks a probe looks at: the newest alone would hide that one before it changed and was committed late.
+PROBED: Final = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +112,32 @@ class TaskPage:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """How many tasks match, and the newest of them; None when there is none."""
+    """How many tasks match, and id and `updated_at` of the newest of them, at most `PROBED`, the newest first."""
 
     total: int
-    newest_updated_at: datetime | None
-    newest_id: int | None
+    newest: tuple[tuple[int, datetime], ...] = ()
+
+    @classmethod
+    def of(cls, tasks: Iterable[tuple[int, datetime]]) -> Self:
+        """What Label Studio answers when these are all that match."""
+        found = sorted(tasks, key=lambda task: task[1], reverse=True)
+        return cls(len(found), tuple(found[:PROBED]))
+
+    @property
+    def newest_updated_at(self) -> datetime | None:
+        return self.newest[0][1] if self.newest else None
+
+    @property
+    def newest_id(self) -> int | None:
+        return self.newest[0][0] if self.newest else None
+
+    @property
+    def digest(self) -> str:
+        """The same for the same tasks and times.
+
+        Where there are more tasks than are looked at, those of the last moment are left out: a bulk action gives many
+        tasks one time, and which of them come first is left to the server.
+        """
+        last = self.newest[-1][1] if self.total > len(self.newest) and self.newest else None
+        rows = sorted((task, format_time(time)) for task, time in self.newest if time != last)
+        return hashlib.sha256(json.dumps([self.total, rows]).encode()).hexdigest()[:16]

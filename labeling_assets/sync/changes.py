@@ -8,7 +8,8 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
@@ -22,7 +23,7 @@ from labeling_assets.sync.media_store import chunks
 from labeling_assets.sync.new_batches import attempt
 from labeling_assets.sync.watermark import OVERLAP, SyncState
 
-_VERSION: Final = 3
+_VERSION: Final = 4
 _PROBES: Final = 200  # requests for counts in one look; 0.08 s each, and Dagster gives a look 60 s
 _CLOCKS_DIFFER_S: Final = 300.0  # at most, between the machines of the sensor and of a run
 
@@ -71,7 +72,8 @@ class Pending:
 class Cursor:
     """What the sensor remembers; losing it costs one slower look, never a change.
 
-    `since` is the newest `updated_at` seen, `digests` batch -> digest of its tasks in the overlap window before it.
+    `since` is the newest `updated_at` seen, `window` the digest of the overlap window before it as a probe sees it,
+    `digests` batch -> digest of its tasks in that window.
     `stored` is the newest watermark that ApertureDB had: if it has an older one, the database was restored.
     `tasks` is the number of tasks for which the search for deleted ones is complete, and `others` how many of them
     ApertureDB does not know. A search that one look could not complete is for `counting` tasks and goes on at the
@@ -81,7 +83,7 @@ class Cursor:
     project: str = ""
     since: str = ""
     stored: str = ""
-    window_total: int = -1
+    window: str = ""
     tasks: int = -1
     others: int = 0
     counting: int = -1
@@ -97,7 +99,7 @@ class Cursor:
             "project": self.project,
             "since": self.since,
             "stored": self.stored,
-            "window_total": self.window_total,
+            "window": self.window,
             "tasks": self.tasks,
             "others": self.others,
             "counting": self.counting,
@@ -125,7 +127,7 @@ class Cursor:
                 project=str(values["project"]),
                 since=str(values["since"]),
                 stored=str(values["stored"]),
-                window_total=int(values["window_total"]),
+                window=str(values["window"]),
                 tasks=int(values["tasks"]),
                 others=int(values["others"]),
                 counting=int(values["counting"]),
@@ -165,7 +167,7 @@ def observe(
     newest = format_time(probe.newest_updated_at) if probe.newest_updated_at else ""
     changed = {batch for batch in unsynced if batch not in cursor.pending}
     rows: list[Row] = []
-    if lost or (newest, probe.total) != (cursor.since, cursor.window_total):
+    if lost or probe.digest != cursor.window:
         rows = _rows(ls, record, start)
         different = _behind(rows, states) if lost else _changed_batches(rows, cursor)
         changed |= _recorded_batches(db, record, rows, different, states)
@@ -199,7 +201,7 @@ def _restarted(states: Mapping[str, SyncState]) -> Cursor:
 Row = tuple[int, str, str]  # task id, updated_at, batch
 
 
-def _rows(ls: LabelStudio, record: ProjectRecord, start: Any) -> list[Row]:
+def _rows(ls: LabelStudio, record: ProjectRecord, start: datetime | None) -> list[Row]:
     tasks = ls.iterate_changed(record.project_id, start, page_size=500, include=("id", "updated_at", "data"))
     return [
         (int(task["id"]), format_time(parse_time(task["updated_at"])), str(task["data"].get("import_batch") or ""))
@@ -209,15 +211,14 @@ def _rows(ls: LabelStudio, record: ProjectRecord, start: Any) -> list[Row]:
 
 def _behind(rows: Iterable[Row], states: Mapping[str, SyncState]) -> set[str]:
     """Batches that do not look as their last sync left them, or were never synced."""
-    times: dict[str, list[str]] = {}
-    for _, updated_at, batch in rows:
-        times.setdefault(batch, []).append(updated_at)
+    times: dict[str, list[tuple[int, datetime]]] = {}
+    for task, updated_at, batch in rows:
+        times.setdefault(batch, []).append((task, parse_time(updated_at)))
     behind = times.keys() - states.keys()
     for batch, state in states.items():
-        since = format_time(state.since) if state.since else ""
-        window = [time for time in times.get(batch, ()) if time >= since]
-        newest = parse_time(max(window)) if window else None
-        if not state.matches(Probe(len(window), newest, None)):
+        since = state.since
+        window = Probe.of(row for row in times.get(batch, ()) if since is None or row[1] >= since)
+        if not state.matches(window):
             behind.add(batch)
     return behind
 
@@ -252,11 +253,10 @@ def _recorded_batches(
 
 def _moved(cursor: Cursor, rows: list[Row]) -> Cursor:
     since = max([cursor.since, *(row[1] for row in rows)])
-    if not since:
-        return replace(cursor, window_total=0, digests={})
-    start = format_time(parse_time(since) - OVERLAP)
+    start = format_time(parse_time(since) - OVERLAP) if since else ""
     window = [row for row in rows if row[1] >= start]
-    return replace(cursor, since=since, window_total=len(window), digests=_digests(window))
+    probe = Probe.of((task, parse_time(updated_at)) for task, updated_at, _ in window)
+    return replace(cursor, since=since, window=probe.digest, digests=_digests(window))
 
 
 def _digests(rows: Iterable[Row]) -> dict[str, str]:

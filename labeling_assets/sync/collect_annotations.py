@@ -216,7 +216,7 @@ def _withdraw_all(
     """The project was deleted in Label Studio, and a person says that it was meant."""
     with lease(db, record.sync_key(report.batch), wait_s=wait_s) as held:
         gone = live_tasks(db, record, report.batch)
-        report.deleted = withdraw_tasks(db, project, record, gone, shown=(), held=held, run_id=run_id)
+        report.deleted = withdraw_tasks(db, project, gone, shown=(), held=held, run_id=run_id)
         query = Query()
         SyncState(held.key).save(query, held.condition)
         held.run(db, query)
@@ -285,6 +285,9 @@ class _Taker(Protocol):
     def take(self, chunk: TaskChunk, state: SyncState) -> SyncState:
         """The state that is true with this chunk."""
 
+    def unwritten_tasks(self) -> int:
+        """How many tasks were handed over that ApertureDB will not have yet when this returns."""
+
     def withdraw(self, gone: Sequence[Object], of: int, *, shown: set[str]) -> None:
         """Tasks that are gone, of those that were there; media with a GUID in `shown` have another task."""
 
@@ -307,6 +310,7 @@ class _Walk:
     ) -> None:
         self._db, self._ls, self._project, self._record, self._report = db, ls, project, record, report
         self._reader, self._taker, self._full, self._progress = reader, taker, full, progress
+        self._read: set[int] = set()
 
     def run(self, state: SyncState) -> SyncState:
         since = None if self._full else state.since
@@ -326,6 +330,7 @@ class _Walk:
             self._taker.about_to_compare(int(task["id"]) for task in read.tasks)
             chunk = compare(self._db, self._record, self._project, read, full=self._full)
             state = self._taker.take(chunk, state)
+            self._read.update(chunk.tasks)
             self._report.problems += chunk.refused
             self._report.tasks_read += len(chunk.tasks)
             self._progress(f"{self._report.tasks_read} tasks read")
@@ -333,11 +338,13 @@ class _Walk:
 
     def _withdraw(self, state: SyncState) -> SyncState:
         """Tasks that Label Studio no longer has. Annotations that moved to a twin are written there first."""
-        found = missing_tasks(self._db, self._ls, self._record, batch=self._report.batch, full=self._full)
+        new, batch = self._taker.unwritten_tasks(), self._report.batch
+        found = missing_tasks(self._db, self._ls, self._record, batch=batch, new=new, full=self._full)
         twins = twins_of(self._ls, self._record, found)
         state = self._take(self._reader.by_id(twins), state)
-        self._taker.withdraw(found.gone, found.known, shown=set(twins.values()))
-        kept = {task: why for task, why in state.quarantined.items() if task not in found.task_ids}
+        self._taker.withdraw(found.gone, len(found.known), shown=set(twins.values()))
+        # All of them were read again; one that was not is no more, or stands in another batch.
+        kept = {task: why for task, why in state.quarantined.items() if task in self._read | found.left}
         return replace(state, quarantined={**kept, **found.moved})
 
     def _went_back(self, watermark: str) -> bool:
@@ -382,15 +389,19 @@ class _Applier:
         self._touched |= {task.guid for task in chunk.resolved if is_written(task, chunk.changes[int(task.raw["id"])])}
         return self._writer.write(chunk, replace(state, removed=self._guard.removed))
 
+    def unwritten_tasks(self) -> int:
+        self._writer.finish()
+        return 0
+
     def withdraw(self, gone: Sequence[Object], of: int, *, shown: set[str]) -> None:
         self._writer.finish()
         if self._agreed:
-            self._agreed.check(_withdrawals(self._db, self._record, gone))
+            self._agreed.check(_withdrawals(self._db, gone))
         self._guard.tasks(len(gone), of)
         self._touched |= {str(row["LS_media_guid"]) for row in gone}
         self._report.tasks_withdrawn = len(gone)
         self._report.deleted += withdraw_tasks(
-            self._db, self._project, self._record, gone, shown=shown, held=self._held, run_id=self._writer.run_id
+            self._db, self._project, gone, shown=shown, held=self._held, run_id=self._writer.run_id
         )
 
     def keep_lease(self) -> None:
@@ -416,18 +427,24 @@ class _Planner:
     def __init__(self, db: ApertureDB, record: ProjectRecord, plan: BatchPlan, guard: DeletionGuard) -> None:
         self._db, self._record, self._plan, self._guard = db, record, plan, guard
         self._known: set[PlannedChange] = set()
+        self._new: set[int] = set()
 
     def about_to_compare(self, task_ids: Iterable[int]) -> None:
         pass
 
+    def unwritten_tasks(self) -> int:
+        return len(self._new)
+
     def take(self, chunk: TaskChunk, state: SyncState) -> SyncState:
+        not_live = (None, "withdrawn")
+        self._new |= {int(task.raw["id"]) for task in chunk.resolved if task.recorded_state in not_live}
         self._note(changes_of(self._record, chunk))
         self._try(lambda: self._guard.annotations(chunk.removed))
         return replace(state, quarantined=chunk.quarantined(state.quarantined))
 
     def withdraw(self, gone: Sequence[Object], of: int, *, shown: set[str]) -> None:
         moved = {change.guid for change in self._known}
-        found = _withdrawals(self._db, self._record, gone)
+        found = _withdrawals(self._db, gone)
         self._note(change for change in found if change.guid not in moved)
         self._try(lambda: self._guard.tasks(len(gone), of))
 
@@ -445,10 +462,10 @@ class _Planner:
             self._plan.stops = self._plan.stops or str(error)
 
 
-def _withdrawals(db: ApertureDB, record: ProjectRecord, gone: Sequence[Object]) -> Iterator[PlannedChange]:
+def _withdrawals(db: ApertureDB, gone: Sequence[Object]) -> Iterator[PlannedChange]:
     for row in gone:
         yield withdrawal(int(row["LS_task_id"]), str(row[names.LS_GUID]))
-    yield from map(deletion, annotations_of(db, record, gone))
+    yield from map(deletion, annotations_of(db, gone))
 
 
 def _unexpected(

@@ -57,8 +57,8 @@ def resolve_tasks(
     unclear: dict[int, str] = {}
     for task in tasks:
         guid, contradiction = claimed[int(task["id"])]
-        made_for, state = recorded.get(created_task_guid(record, task), (None, None))
-        reason = contradiction or _unclear(guid, media, made_for)
+        made_for, state, batch = recorded.get(created_task_guid(record, task), (None, None, None))
+        reason = contradiction or _unclear(guid, media, made_for) or moved(task["data"], batch)
         if reason is not None or guid is None:
             unclear[int(task["id"])] = reason or "its data names no medium"
         else:
@@ -82,13 +82,18 @@ def _unclear(guid: str | None, media: Mapping[str, list[Medium]], made_for: str 
     return None
 
 
-def _recorded_tasks(db: ApertureDB, record: ProjectRecord, tasks: Iterable[RawTask]) -> dict[str, tuple[str, str]]:
-    """Key of a task -> GUID of the medium it was made for, and its state."""
-    found: dict[str, tuple[str, str]] = {}
+def moved(data: Mapping[str, Any], batch: str | None) -> str | None:
+    """That a task was made in this batch and names another; nothing may be written of it in either."""
+    other = data.get("import_batch")
+    return None if batch in (None, other) else f"its data.import_batch was changed from {batch!r} to {other!r}"
+
+
+def _recorded_tasks(db: ApertureDB, record: ProjectRecord, tasks: Iterable[RawTask]) -> dict[str, tuple[str, str, str]]:
+    """Key of a task -> GUID of the medium it was made for, its state, and its batch."""
+    wanted = [names.LS_GUID, "LS_media_guid", "LS_state", "LS_batch"]
+    found: dict[str, tuple[str, str, str]] = {}
     for chunk in chunks([str(task["id"]) for task in tasks], 500):
         condition = record.condition(one_of("LS_task_id", [int(task) for task in chunk]))
-        for row in db.find(
-            "FindEntity", condition, class_name=names.TASK, properties=[names.LS_GUID, "LS_media_guid", "LS_state"]
-        ):
-            found[str(row[names.LS_GUID])] = (str(row["LS_media_guid"]), str(row["LS_state"]))
+        for row in db.find("FindEntity", condition, class_name=names.TASK, properties=wanted):
+            found[str(row[names.LS_GUID])] = (str(row["LS_media_guid"]), str(row["LS_state"]), str(row["LS_batch"]))
     return found

@@ -105,6 +105,27 @@ def annotations_by_guid(db: ApertureDB, guids: Iterable[str]) -> dict[str, Store
     return found
 
 
+def current_annotations(db: ApertureDB, task_guids: Iterable[str]) -> list[StoredAnnotation]:
+    """Annotations that are no tombstones, by the connection from their task.
+
+    On SQLite a later task may have the id of an earlier one, and people may make it for the same medium.
+    """
+    found: list[StoredAnnotation] = []
+    for chunk in chunks(task_guids, 100):
+        query = Query()
+        tasks = query.reference()
+        query.add("FindEntity", {"_ref": tasks, "with_class": names.TASK, "constraints": one_of(names.LS_GUID, chunk)})
+        body = {
+            "with_class": names.ANNOTATION,
+            "is_connected_to": {"ref": tasks, "connection_class": names.TASK_ANNOTATION, "direction": "out"},
+            "constraints": missing("LS_deleted_at"),
+            "results": {"list": list(_PROPERTIES)},
+        }
+        place = query.add("FindEntity", body)
+        found += map(StoredAnnotation.of, db.run(query).objects(place))
+    return found
+
+
 def stored_for(
     db: ApertureDB, record: ProjectRecord, tasks: Mapping[int, tuple[str, Iterable[Mapping[str, Any]]]]
 ) -> dict[int, dict[str, StoredAnnotation]]:

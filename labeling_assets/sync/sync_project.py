@@ -71,7 +71,7 @@ def sync_project(
         done(report)
         return report
 
-    wanted = list(agreed) if agreed is not None else list(batches) or (batches_of(db, record) if full else [])
+    wanted = list(agreed) if agreed is not None else list(batches) or (_every_batch(db, record) if full else [])
     if agreed is not None and not wanted:
         return []
     if wanted:
@@ -97,7 +97,7 @@ def plan_project(
         DataError: the project was never made, is gone, or Label Studio was rebuilt.
     """
     record = _recorded(db, ls, project)
-    wanted = list(batches) or (batches_of(db, record) if full else sorted(_look(db, ls, record)[1].pending))
+    wanted = list(batches) or (_every_batch(db, record) if full else sorted(_look(db, ls, record)[1].pending))
     return [plan_annotations(db, ls, project, batch=batch, full=full, progress=progress) for batch in wanted]
 
 
@@ -112,6 +112,11 @@ def batches_of(db: ApertureDB, record: ProjectRecord) -> list[str]:
     """The batches that have tasks in a project of this Label Studio, by name; ApertureDB counts, no task is read."""
     live = record.condition(not_equal("LS_state", "withdrawn"))
     return sorted(batch for (batch,) in count_by(db, names.TASK, live, by=["LS_batch"]))
+
+
+def _every_batch(db: ApertureDB, record: ProjectRecord) -> list[str]:
+    """Also those whose tasks are all withdrawn: a restored Label Studio has them again, with their old times."""
+    return sorted({*batches_of(db, record), *load_states(db, record.key)})
 
 
 def _sync_changed(

@@ -28,7 +28,7 @@ from labeling_assets.sync.batch_rows import Row
 from labeling_assets.sync.ingest_media import failed_mark
 from labeling_assets.sync.labeling_project import ProjectRecord, checked_project, recorded_project
 from labeling_assets.sync.media_store import chunks, media_by_guid, media_of_batch
-from labeling_assets.sync.resolve_tasks import claimed_guid, created_task_guid
+from labeling_assets.sync.resolve_tasks import claimed_guid, created_task_guid, moved
 from labeling_assets.sync.shown_medium import picture_of
 from labeling_assets.sync.stored_annotations import annotation_guid, annotations_of_tasks
 from labeling_assets.sync.verify_labels import UnknownLabels, changed_configuration
@@ -202,19 +202,26 @@ def _verify_identity(
             outcomes.mapping.offenders.append({**where, "problem": f"{found} media in ApertureDB have this GUID"})
         elif contradiction is not None:
             outcomes.mapping.offenders.append({**where, "problem": contradiction})
-        elif made_for.get(task_id, guid) != guid:
-            problem = f"the task was made for the medium {made_for[task_id]}"
+        elif task_id in made_for and (problem := _other(tasks[task_id]["data"], guid, *made_for[task_id])):
             outcomes.mapping.offenders.append({**where, "problem": problem})
 
 
-def _made_for(db: ApertureDB, record: ProjectRecord, tasks: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
-    """Task id -> GUID that ApertureDB recorded when the task was made, for tasks that are not withdrawn."""
+def _other(data: Mapping[str, Any], guid: str | None, made_for: str, batch: str) -> str | None:
+    """What a task names now instead of what it was made for."""
+    return moved(data, batch) if guid == made_for else f"the task was made for the medium {made_for}"
+
+
+def _made_for(
+    db: ApertureDB, record: ProjectRecord, tasks: Mapping[int, Mapping[str, Any]]
+) -> dict[int, tuple[str, str]]:
+    """Task id -> GUID and batch that ApertureDB recorded when the task was made, for tasks that are not withdrawn."""
     keys = {created_task_guid(record, task): task_id for task_id, task in tasks.items()}
-    found: dict[int, str] = {}
+    wanted = [names.LS_GUID, "LS_media_guid", "LS_batch"]
+    found: dict[int, tuple[str, str]] = {}
     for chunk in chunks(keys, 500):
         condition = all_of(one_of(names.LS_GUID, chunk), not_equal("LS_state", "withdrawn"))
-        rows = db.find("FindEntity", condition, class_name=names.TASK, properties=[names.LS_GUID, "LS_media_guid"])
-        found |= {keys[str(row[names.LS_GUID])]: str(row["LS_media_guid"]) for row in rows}
+        for row in db.find("FindEntity", condition, class_name=names.TASK, properties=wanted):
+            found[keys[str(row[names.LS_GUID])]] = (str(row["LS_media_guid"]), str(row["LS_batch"]))
     return found
 
 

@@ -23,8 +23,8 @@ class SyncState:
     """The sync state of one project and batch.
 
     `watermark` is the newest `updated_at` in the data that was written, in Label Studio's spelling, or empty.
-    `window_total` and `window_newest` describe the tasks from `since` on as they were at the last complete sync:
-    if Label Studio gives the same two, nothing changed. `touched_since` is where the last sync that wrote anything
+    `window_total` and `window_digest` describe the tasks from `since` on as they were at the last complete sync: if
+    Label Studio gives the same two, nothing changed. `touched_since` is where the last sync that wrote anything
     began to read. `others` is how many more tasks the project has in Label Studio than ApertureDB knows: people may
     add tasks of their own. `removed` annotations went since the last complete sync. `quarantined` maps task ids to the
     reason why nothing of them was written.
@@ -33,7 +33,7 @@ class SyncState:
     key: str
     watermark: str = ""
     window_total: int = _UNKNOWN
-    window_newest: str = ""
+    window_digest: str = ""
     touched_since: str = ""
     others: int = 0
     removed: int = 0
@@ -46,8 +46,7 @@ class SyncState:
 
     def matches(self, probe: Probe) -> bool:
         """Whether Label Studio looks as it did at the last complete sync."""
-        newest = format_time(probe.newest_updated_at) if probe.newest_updated_at else ""
-        return self.window_total == probe.total and self.window_newest == newest
+        return self.window_total == probe.total and self.window_digest == probe.digest
 
     def moved(self, watermark: str) -> "SyncState":
         """The state while a sync is going on: a later watermark, an open window."""
@@ -55,11 +54,9 @@ class SyncState:
 
     def closed(self, seen: Mapping[int, str]) -> "SyncState":
         """The state after a complete sync that saw `seen`, task id -> `updated_at`."""
-        if not self.watermark:
-            return replace(self, window_total=0, window_newest="", removed=0)
-        start = format_time(parse_time(self.watermark) - OVERLAP)
-        window = [updated_at for updated_at in seen.values() if updated_at >= start]
-        return replace(self, window_total=len(window), window_newest=max(window, default=""), removed=0)
+        start = format_time(self.since) if self.since else ""
+        window = Probe.of((task, parse_time(time)) for task, time in seen.items() if self.watermark and time >= start)
+        return replace(self, window_total=window.total, window_digest=window.digest, removed=0)
 
     def save(self, query: Query, condition: Condition | None = None) -> None:
         """Append the update of the stored state to a query, under a condition such as `Lease.condition`."""
@@ -71,7 +68,7 @@ class SyncState:
                 "properties": {
                     "LS_watermark": self.watermark,
                     "LS_window_total": self.window_total,
-                    "LS_window_newest": self.window_newest,
+                    "LS_window_digest": self.window_digest,
                     "LS_touched_since": self.touched_since,
                     "LS_others": self.others,
                     "LS_removed": self.removed,
@@ -84,7 +81,7 @@ class SyncState:
 _PROPERTIES: Final = (
     "LS_watermark",
     "LS_window_total",
-    "LS_window_newest",
+    "LS_window_digest",
     "LS_touched_since",
     "LS_others",
     "LS_removed",
@@ -123,7 +120,7 @@ def _parsed(key: str, row: Mapping[str, Any]) -> SyncState:
         key,
         watermark=row.get("LS_watermark") or "",
         window_total=_UNKNOWN if total is None else int(total),
-        window_newest=row.get("LS_window_newest") or "",
+        window_digest=row.get("LS_window_digest") or "",
         touched_since=row.get("LS_touched_since") or "",
         others=int(row.get("LS_others") or 0),
         removed=int(row.get("LS_removed") or 0),

@@ -62,9 +62,8 @@ class AnnotationWriter:
             },
         )
         self.creates[place] = (guid, content_hash(annotation))
-        edge = names.ANNOTATION_IMAGE if task.medium.kind == "Image" else names.ANNOTATION_MEDIA
-        self.query.connect(edge, f"{guid}|media", source=reference, destination=task.medium_reference)
-        self.query.connect(names.TASK_ANNOTATION, f"{guid}|task", source=task.task_reference, destination=reference)
+        self._connect_medium(guid, reference, task)
+        self._connect_task(guid, reference, task)
         self._payload(reference, guid, content_hash(annotation), None if text is not None else data)
         self._regions(task, annotation, mapped, guid, reference)
 
@@ -88,11 +87,12 @@ class AnnotationWriter:
         body = {"properties": _present(values), "remove_props": absent}
         self._conditional_update(stored, body, content_hash(annotation))
         if stored.task_id != task.task_id:
-            edge = f"{stored.guid}|task"
-            self.query.add(
-                "DeleteConnection", {"with_class": names.TASK_ANNOTATION, "constraints": equal(names.KEY, edge)}
-            )
-            self.query.connect(names.TASK_ANNOTATION, edge, source=task.task_reference, destination=reference)
+            self._cut(names.TASK_ANNOTATION, f"{stored.guid}|task")
+            self._connect_task(stored.guid, reference, task)
+        if stored.media_guid != task.medium.guid:
+            for edge in (names.ANNOTATION_IMAGE, names.ANNOTATION_MEDIA):
+                self._cut(edge, f"{stored.guid}|media")
+            self._connect_medium(stored.guid, reference, task)
         self._disconnect_payloads(reference)
         self._payload(reference, stored.guid, content_hash(annotation), None if text is not None else data)
         self._remove_regions(stored.guid)
@@ -152,6 +152,16 @@ class AnnotationWriter:
         body = {"_ref": reference, "with_class": names.ANNOTATION, "constraints": equal(names.LS_GUID, stored.guid)}
         self.query.add("FindEntity", body)
         return reference
+
+    def _connect_medium(self, guid: str, annotation: int, task: TaskContext) -> None:
+        edge = names.ANNOTATION_IMAGE if task.medium.kind == "Image" else names.ANNOTATION_MEDIA
+        self.query.connect(edge, f"{guid}|media", source=annotation, destination=task.medium_reference)
+
+    def _connect_task(self, guid: str, annotation: int, task: TaskContext) -> None:
+        self.query.connect(names.TASK_ANNOTATION, f"{guid}|task", source=task.task_reference, destination=annotation)
+
+    def _cut(self, edge: str, key: str) -> None:
+        self.query.add("DeleteConnection", {"with_class": edge, "constraints": equal(names.KEY, key)})
 
     def _incomplete(self, annotation: Mapping[str, Any], mapped: MappedAnnotation) -> str | None:
         """What ApertureDB refused of this annotation; a full sync tries it again."""

@@ -272,7 +272,7 @@ def test_a_filter_with_a_time_that_the_server_cannot_parse_is_refused_at_once(
     assert label_studio.request_count == before + 1
 
 
-def test_the_newest_change_is_one_row(label_studio: LabelStudio, ls_project: MakeProject):
+def test_the_newest_change_is_one_request(label_studio: LabelStudio, ls_project: MakeProject):
     project = ls_project()
     ids = label_studio.import_tasks(project.id, new_tasks("a", "b", "c") + new_tasks("d", batch="June"))
     label_studio.create_annotation(ids[1], {"result": []})

@@ -1,36 +1,19 @@
 """ApertureDB against Label Studio, object by object; nothing of the sync's own code decides what is right."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from labeling_assets import names
-from labeling_assets.clients.aperturedb import ApertureDB, Object
-from labeling_assets.clients.constraints import equal
-from labeling_assets.clients.query import Query
+from labeling_assets.sync.watermark import load_state
 from labeling_assets_tests.faults.history import History, annotations_of, is_within
-from labeling_assets_tests.faults.raw_label_studio import Key, RawAnnotation, RawTask, Snapshot, content_of
+from labeling_assets_tests.faults.native_regions import edge_differences, region_differences
+from labeling_assets_tests.faults.raw_label_studio import Key, RawAnnotation, RawTask, Snapshot
+from labeling_assets_tests.faults.stored_versions import Stored, stored_versions
 from labeling_assets_tests.sync.world import World
 
-_FORMS: Final = {"rectanglelabels": "box", "polygonlabels": "polygon", "choices": "choices", "textarea": "text"}
 _BEST: Final = ("done", "skipped", "open")
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A version of an annotation in ApertureDB: the current one, or an earlier one."""
-
-    key: Key
-    guid: str
-    content: str
-    data: Mapping[str, Any]
-    row: Object
-
-    @property
-    def deleted(self) -> bool:
-        return self.row.get("LS_deleted_at") is not None
 
 
 @dataclass
@@ -43,25 +26,27 @@ class BothSides:
     users: Mapping[int, str]
 
     def differences(self) -> list[str]:
-        """Everything in which the two are not as they should be; empty if they are."""
-        current = self._stored(names.ANNOTATION)
-        revisions = self._stored(names.REVISION)
+        """Everything in which the two are not as they should be after a full comparison; empty if they are."""
+        current = stored_versions(self.world, names.ANNOTATION, self.users)
+        revisions = stored_versions(self.world, names.REVISION, self.users)
         found = [*self._current(current), *self._frozen(current), *self._gone(current)]
-        found += [*self._versions(current, revisions), *self._regions(current), *self._tasks(), *self._media()]
-        return found
+        found += [*self._versions(current, revisions), *self._tasks(), *self._media(), *self._quarantined()]
+        return [*found, *region_differences(self.world, current), *edge_differences(self.world, current, revisions)]
+
+    def unsynced(self, batches: Iterable[str] | None) -> list[str]:
+        """Annotations that a sync of these batches, or of all, did not bring as they are.
+
+        Any sync does, also if no number told it that a task is gone, or that an annotation moved to another.
+        """
+        found: dict[Key, list[str]] = {}
+        for one in stored_versions(self.world, names.ANNOTATION, self.users):
+            if not one.deleted:
+                found.setdefault(one.key, []).append(one.content)
+        clear = self.history.clear(self.tasks, batches)
+        wanted = {one.key: one.content for task in clear.values() for one in task.annotations}
+        return [f"annotation {key} is not {content}" for key, content in wanted.items() if found.get(key) != [content]]
 
     # Annotations
-
-    def _stored(self, class_name: str) -> list[Stored]:
-        return [self._version(row, class_name) for row in self.world.stored(class_name)]
-
-    def _version(self, row: Object, class_name: str) -> Stored:
-        text = row.get("LS_data") or _payload(self.world.db, class_name, str(row[names.LS_GUID]))
-        data = json.loads(text)
-        skipped, truth = bool(row["LS_was_cancelled"]), bool(row["LS_ground_truth"])
-        content = content_of(data["result"], self.users[data["completed_by"]], skipped=skipped, ground_truth=truth)
-        guid = str(row.get("LS_annotation_guid") or row[names.LS_GUID])
-        return Stored((int(row["LS_annotation_id"]), data["created_at"]), guid, content, data, row)
 
     def _current(self, current: Iterable[Stored]) -> Iterator[str]:
         """Each annotation of a clear task is there, once, as it is; and no other."""
@@ -136,46 +121,6 @@ class BothSides:
             if not is_within(contents, possible):
                 yield f"annotation {key} has versions that nobody made: {contents}, seen were at most {possible}"
 
-    # Regions
-
-    def _regions(self, current: Iterable[Stored]) -> Iterator[str]:
-        """The native regions are those of current work that was not skipped, and no more."""
-        expected: dict[str, Counter[Any]] = {form: Counter() for form in (*_FORMS.values(), "relation")}
-        for one in current:
-            if not one.deleted and not one.row["LS_was_cancelled"]:
-                for item in one.data["result"]:
-                    form = _FORMS.get(item["type"], "relation")
-                    expected[form][_expected_region(one, item)] += 1
-        found = self._found_regions()
-        for form, regions in expected.items():
-            more, less = found[form] - regions, regions - found[form]
-            yield from (f"a {form} too many: {region}" for region in more.elements())
-            yield from (f"a {form} is missing: {region}" for region in less.elements())
-        outlines = Counter(region[:2] for region in expected["polygon"].elements())
-        if found["derived box"] != outlines:
-            yield f"the boxes around polygons are those of {found['derived box']}, not of {outlines}"
-
-    def _found_regions(self) -> dict[str, Counter[Any]]:
-        db = self.world.db
-        labels = {str(row["LS_label"]) for row in self.world.stored(names.LABEL)}
-        found: dict[str, Counter[Any]] = {"box": Counter()}
-        for label in labels:  # as a user searches, by native label
-            for row in _listed(db, "FindBoundingBox", with_label=label):
-                place = row["_coordinates"]
-                corners = (place["x"], place["y"], place["width"], place["height"])
-                found["box"][(*_owner(row), label, corners)] += 1
-        boxes, polygons = _listed(db, "FindBoundingBox"), _listed(db, "FindPolygon")
-        found["derived box"] = Counter(_owner(row) for row in boxes if row["LS_derived"])
-        assert found["box"].total() + found["derived box"].total() == len(boxes), "a box that no label finds"
-        found["polygon"] = Counter((*_owner(row), row["LS_label"]) for row in polygons)
-        entities = self.world.stored(names.REGION)
-        found["choices"] = Counter((*_owner(row), row["LS_label"]) for row in entities if row["LS_kind"] == "choices")
-        found["text"] = Counter((*_owner(row), row["LS_text"]) for row in entities if row["LS_kind"] == "text")
-        assert found["choices"].total() + found["text"].total() == len(entities), "an unknown kind of region"
-        edges = db.one("FindConnection", {"with_class": names.REGION_RELATION, "results": {"count": True}})
-        found["relation"] = Counter({"relation": int(edges["count"])}) if edges["count"] else Counter()
-        return found
-
     # Tasks and media
 
     def _tasks(self) -> Iterator[str]:
@@ -212,6 +157,18 @@ class BothSides:
                 tasks = [(row["LS_task_id"], row["LS_batch"], row["LS_state"]) for row in of]
                 yield f"medium {guid} is {state}, not {wanted}; ApertureDB knows the tasks {tasks} of it"
 
+    def _quarantined(self) -> Iterator[str]:
+        """Each batch names the tasks that it shows, or showed, and of which nothing is written."""
+        for batch in self.history.batches:
+            here = {key for key, task in self._in_trouble().items() if task.batch == batch}
+            here |= {key for key in self._in_trouble() if key in self.history.made and self._made_in(key) == batch}
+            found = load_state(self.world.db, self.world.record.sync_key(batch)).quarantined
+            if set(found) != {number for number, _ in here}:
+                yield f"quarantined in {batch} are {dict(found)}, not {sorted(here)}"
+
+    def _made_in(self, key: Key) -> str:
+        return self.history.made[key].batch
+
 
 def _unlike(stored: Stored, one: RawAnnotation, task: RawTask) -> Iterator[str]:
     expected = {
@@ -226,46 +183,3 @@ def _unlike(stored: Stored, one: RawAnnotation, task: RawTask) -> Iterator[str]:
     for what, (found, wanted) in expected.items():
         if found != wanted:
             yield f"annotation {one.key} of task {task.id}: the {what} is {found!r}, not {wanted!r}"
-
-
-def _expected_region(one: Stored, item: Mapping[str, Any]) -> Any:
-    """As `_found_regions` describes it."""
-    value, owner = item.get("value") or {}, (one.guid, item.get("id"))
-    match item["type"]:
-        case "rectanglelabels":
-            # A picture of 40 x 30, and all numbers on a grid of tenths.
-            corners = tuple(int(value[name] * size / 100) for name, size in zip(_SIDES, (40, 30, 40, 30), strict=True))
-            return (*owner, value["rectanglelabels"][0], corners)
-        case "polygonlabels":
-            return (*owner, value["polygonlabels"][0])
-        case "choices":
-            return (*owner, value["choices"][0])
-        case "textarea":
-            return (*owner, value["text"][0])
-        case _:
-            return "relation"
-
-
-_SIDES: Final = ("x", "y", "width", "height")
-_WANTED: Final = ("LS_annotation_guid", "LS_id", "LS_label", "LS_derived")
-
-
-def _owner(row: Object) -> tuple[str, str]:
-    return str(row["LS_annotation_guid"]), str(row["LS_id"])
-
-
-def _listed(db: ApertureDB, command: str, **body: Any) -> list[Object]:
-    more = {"coordinates": True} if command == "FindBoundingBox" else {}
-    found = db.one(command, {**body, **more, "results": {"list": list(_WANTED)}})
-    return list(found.get("entities") or ())
-
-
-def _payload(db: ApertureDB, class_name: str, guid: str) -> bytes:
-    """The blob that a version is connected to: its only one."""
-    query = Query()
-    owner = query.reference()
-    query.add("FindEntity", {"_ref": owner, "with_class": class_name, "constraints": equal(names.LS_GUID, guid)})
-    edge = {"ref": owner, "connection_class": names.ANNOTATION_PAYLOAD, "direction": "out"}
-    query.add("FindBlob", {"is_connected_to": edge, "blobs": True, "uniqueids": True})
-    (blob,) = db.run(query).blobs
-    return blob

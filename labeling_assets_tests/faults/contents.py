@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from labeling_assets import names
@@ -76,6 +76,15 @@ def contents(db: ApertureDB, aliases: Mapping[str, str] | None = None) -> Conten
     found |= {command: _rows(db, command, {}, aliases) for command in _FORMS}
     found |= {command: _rows(db, command, {"blobs": True}, aliases) for command in _MEDIA}
     return found
+
+
+def objects_as_text(
+    db: ApertureDB, command: str, body: dict[str, Any] | None = None, *, without: Collection[str] = ()
+) -> Counter[str]:
+    """The objects that a command finds, in the same form, without these properties."""
+    found = db.one(command, {**(body or {}), "results": {"all_properties": True}})
+    rows = found.get("entities") or found.get("connections") or ()
+    return Counter(_text({key: value for key, value in row.items() if key not in without}, None) for row in rows)
 
 
 def _rows(db: ApertureDB, command: str, body: dict[str, Any], aliases: Mapping[str, str] | None) -> Counter[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
+from labeling_assets_tests.faults.both_sides import BothSides
 from labeling_assets_tests.faults.contents import expire_leases
 from labeling_assets_tests.faults.office import CONFIG, Office
 from labeling_assets_tests.faults.operations import OPERATIONS
@@ -14,6 +15,7 @@ from labeling_assets_tests.faults.steps import Step
 from labeling_assets_tests.sync.world import picture
 
 _SYNCS: Final[Mapping[str, int]] = {"sync project": 6, "collect": 4, "reconcile": 1, "collect in full": 1}
+_OF_SNAPSHOTS: Final = ("/exports", "/dm/views")
 _LAST: Final = 45
 """A sync of a few tasks has some 30 to 60 boundaries; a hit that comes later is a sync in peace."""
 
@@ -44,6 +46,9 @@ class Syncs:
         moments, complete, what = (way or self._in_peace)(stand)
         batches = [batch] if name.startswith("collect") else None
         office.history.synced([before, *moments], batches=batches, complete=complete)
+        if complete and not moments:
+            unsynced = both_sides(office).unsynced(batches)
+            assert not unsynced, "\n".join([f"{name} {batch} was not enough:", *unsynced])
         return f"--- {name} {batch if batches else ''}: {what}"
 
     def publish(self) -> str:
@@ -113,9 +118,11 @@ class Syncs:
                     failures.append(error)
             return False
 
-        cut(stand, works)
+        referee = cut(stand, works)
         if failures:
             raise failures[0]
+        sent = {seen.what for seen in referee.passed if seen.writes and seen.server == "Label Studio"}
+        assert not [what for what in sent if not any(path in what for path in _OF_SNAPSHOTS)], sent
         return moments, True, "; meanwhile ".join(["among people", *done])
 
     def work(self) -> str:
@@ -138,6 +145,10 @@ class Syncs:
         referee = killed(self._stages, stand, _at(at))
         assert self._office.raw.work() == work, "the sync wrote to Label Studio"
         return [], not referee.hit, f"killed at {_shown(referee.hit[0])}" if referee.hit else "in peace"
+
+
+def both_sides(office: Office) -> BothSides:
+    return BothSides(office.world, office.tasks(), office.history, office.world.ls.users())
 
 
 def _at(number: int) -> Callable[[Boundary], bool]:

@@ -12,6 +12,7 @@ import pytest
 
 from labeling_assets import names
 from labeling_assets.clients.label_studio import LabelStudio
+from labeling_assets.errors import DataError
 from labeling_assets.local_aperturedb.server import LocalServer
 from labeling_assets.projects import load_project, load_projects
 from labeling_assets.resources import ApertureDBResource, LabelStudioResource
@@ -178,6 +179,79 @@ def test_an_older_label_studio_is_noticed_and_compared_in_full(tmp_path: Path, o
         assert [json.loads(row["LS_data"])["result"] for row in buried] == [[outline()], [box()]]
         (version,) = [row for row in world.stored(names.REVISION) if "dog" in row["LS_data"]]
         assert version["LS_annotation_id"] == edited["id"]
+
+
+def test_work_that_goes_on_in_an_older_label_studio_before_anybody_looks(
+    tmp_path: Path, own_label_studio: LabelStudioServer
+):
+    """It gives ids again, and its new times hide that it is older: one full comparison settles it."""
+    server, live, older = own_label_studio, own_label_studio.data_dir / DATABASE_NAME, tmp_path / "older.sqlite3"
+    project = write_project(tmp_path / "cars", yaml="title: restored and used")
+    with (
+        LocalServer(tmp_path / "aperturedb") as aperturedb,
+        WatchedDatabase(aperturedb.key) as db,
+        LabelStudio(server.url, server.personal_access_token()) as ls,
+    ):
+        world = World(db, project, tmp_path / "inbox", ls)
+        world.hand_in(pictures(4))
+        world.publish()
+        first, second, third, last = world.task_ids()
+        edited, deleted = world.annotate(first, box()), world.annotate(second, box())
+        _copy(live, older)
+        ls.update_annotation(edited["id"], {"result": [box(label="dog")]})
+        ls.delete_annotation(deleted["id"])
+        lost = world.annotate(third, outline())
+        ls.delete_task(last)
+        world.collect()
+        server.stop()
+        older.replace(live)
+        server.start()
+        again = world.annotate(third, box("r9"))
+        assert again["id"] == lost["id"]
+        sync_project(db, ls, project)
+        sync_project(db, ls, project, full=True)
+        assert held(world) == shown(world)
+        assert {row["LS_task_id"]: row["LS_state"] for row in world.stored(names.TASK)} == {
+            **dict.fromkeys((first, second, third), "done"),
+            last: "open",
+        }
+        versions = [json.loads(row["LS_data"])["result"] for row in world.stored(names.REVISION)]
+        assert [box(label="dog")] in versions
+        (buried,) = [row for row in world.annotations() if row.get("LS_deleted_at") is not None]
+        assert json.loads(buried["LS_data"])["result"] == [outline()]
+
+
+def test_a_label_studio_that_was_set_up_anew_is_not_taken_for_the_old_one(
+    tmp_path: Path, own_label_studio: LabelStudioServer
+):
+    """The same address, and its first project has the number 1 again: nothing is read, written or deleted."""
+    server = own_label_studio
+    project = write_project(tmp_path / "cars", yaml="title: set up anew")
+    with LocalServer(tmp_path / "aperturedb") as aperturedb, WatchedDatabase(aperturedb.key) as db:
+        with LabelStudio(server.url, server.personal_access_token()) as ls:
+            world = World(db, project, tmp_path / "inbox", ls)
+            world.hand_in(pictures(2))
+            world.publish()
+            world.annotate(world.task_ids()[0], box())
+            world.collect()
+            record, before = world.record, world.annotations()
+        server.stop()
+        (server.data_dir / DATABASE_NAME).unlink()
+        server.start()
+        with LabelStudio(server.url, server.personal_access_token()) as world.ls:
+            again = world.ls.create_project("not ours", project.label_config())
+            assert again.id == record.project_id
+            world.ls.import_tasks(again.id, [{"data": {"image": "http://elsewhere.example.org/x.png"}}])
+            db.writes.clear()
+            for refused in (
+                lambda: world.collect(full=True, allow_mass_deletion=True),
+                lambda: sync_project(db, world.ls, project, allow_mass_deletion=True),
+                world.publish,
+            ):
+                with pytest.raises(DataError, match="Label Studio was rebuilt or restored"):
+                    refused()
+            assert world.annotations() == before
+            assert world.ls.project(again.id).task_number == 1
 
 
 # Dagster

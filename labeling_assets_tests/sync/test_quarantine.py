@@ -107,3 +107,13 @@ def test_the_checks_name_a_tampered_task_at_every_later_sync(tampered: World):
         tampered.collect()
         outcomes = verify_annotations(tampered.db, tampered.ls, tampered.project, "May")
         assert [offender["task"] for offender in outcomes.mapping.offenders] == tampered.task_ids()[:1]
+
+
+def test_a_quarantined_task_that_aperturedb_never_knew_is_forgotten_when_it_is_deleted(published: World):
+    published.collect()
+    data = {"guid": "nobody", "import_batch": "May", "image": LINKS.link("nobody")}
+    (task,) = published.ls.import_tasks(published.record.project_id, [{"data": data}])
+    assert [note.subject for note in published.collect().quarantined] == [str(task)]
+    published.ls.delete_task(task)
+    assert published.collect().quarantined == []
+    assert published.collect().idle

@@ -65,6 +65,18 @@ def test_with_nothing_to_do_it_makes_two_requests_and_writes_nothing(labelled: W
     assert (labelled.ls.request_count - before, labelled.db.writes) == (2, [])
 
 
+def test_a_full_comparison_includes_a_batch_whose_tasks_were_all_deleted(labelled: World):
+    """Restored from a backup, Label Studio has them again with times that nobody looks at."""
+    synced(labelled)
+    first = labelled.tasks()[0]
+    labelled.ls.delete_task(first["id"])
+    assert synced(labelled) == ["b1"]
+    again = {"data": first["data"], "annotations": [{"result": [box(label="dog")]}]}
+    labelled.ls.import_tasks(labelled.record.project_id, [again])
+    reports = sync_project(labelled.db, labelled.ls, labelled.project, full=True)
+    assert [(report.batch, report.created) for report in reports] == [("b1", 1), ("b2", 0), ("b3", 0)]
+
+
 def test_a_batch_that_fails_does_not_hold_up_the_others(labelled: World, failing: Failing):
     failing.errors = {"b1": RefusedError("no"), "b2": TransientError("later")}
     done: list[CollectReport] = []

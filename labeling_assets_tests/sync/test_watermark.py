@@ -31,34 +31,48 @@ def test_a_watermark_never_goes_back():
 
 def test_the_window_is_the_minute_before_the_watermark():
     state = SyncState("k", watermark=NOON).closed({1: LONG_AGO, 2: EARLIER, 3: NOON})
-    assert (state.window_total, state.window_newest) == (2, NOON)
+    assert state.window_total == 2
+    assert state.matches(Probe.of([(2, at(EARLIER)), (3, at(NOON))]))
 
 
 def test_a_window_that_is_the_same_matches():
     state = SyncState("k", watermark=NOON).closed({2: EARLIER, 3: NOON})
-    assert state.matches(Probe(2, at(NOON), 3))
+    assert state.matches(Probe(2, ((3, at(NOON)), (2, at(EARLIER)))))
 
 
 def test_a_task_that_came_late_or_went_does_not_match():
     state = SyncState("k", watermark=NOON).closed({2: EARLIER, 3: NOON})
-    assert not state.matches(Probe(3, at(NOON), 3))
-    assert not state.matches(Probe(1, at(NOON), 3))
+    assert not state.matches(Probe.of([(3, at(NOON)), (4, at(EARLIER)), (2, at(EARLIER))]))
+    assert not state.matches(Probe.of([(3, at(NOON))]))
+
+
+def test_a_task_that_changed_and_came_late_behind_a_newer_one_does_not_match():
+    state = SyncState("k", watermark=NOON).closed({2: EARLIER, 3: NOON})
+    assert not state.matches(Probe.of([(3, at(NOON)), (2, at(NOON) - timedelta(seconds=1))]))
+
+
+def test_which_of_many_tasks_of_one_moment_a_probe_names_does_not_matter():
+    """A bulk action gave them one time; the server lists some of them."""
+    state = SyncState("k", watermark=NOON).closed({7: NOON, **dict.fromkeys(range(100, 300), EARLIER)})
+    last = tuple((task, at(EARLIER)) for task in range(220, 244))
+    assert state.matches(Probe(201, ((7, at(NOON)), *last)))
+    assert not state.matches(Probe(201, ((8, at(NOON)), *last)))
 
 
 def test_a_newer_task_does_not_match():
     state = SyncState("k", watermark=NOON).closed({3: NOON})
-    assert not state.matches(Probe(1, at(NOON) + timedelta(microseconds=1), 3))
+    assert not state.matches(Probe.of([(3, at(NOON) + timedelta(microseconds=1))]))
 
 
 def test_a_batch_without_tasks_matches_none():
     state = SyncState("k").closed({})
-    assert state.matches(Probe(0, None, None))
-    assert not state.matches(Probe(1, at(NOON), 1))
+    assert state.matches(Probe.of([]))
+    assert not state.matches(Probe.of([(1, at(NOON))]))
 
 
 def test_an_open_window_matches_nothing():
-    assert not SyncState("k").matches(Probe(0, None, None))
-    assert not SyncState("k", watermark=NOON).moved(NOON).matches(Probe(0, None, None))
+    assert not SyncState("k").matches(Probe.of([]))
+    assert not SyncState("k", watermark=NOON).moved(NOON).matches(Probe.of([]))
 
 
 def stored(database: WatchedDatabase, *states: SyncState) -> None:
@@ -70,7 +84,7 @@ def stored(database: WatchedDatabase, *states: SyncState) -> None:
 
 
 def test_a_state_is_kept(database: WatchedDatabase):
-    state = SyncState("p|May", NOON, 2, NOON, EARLIER, 4, 3, {7: "its data names no medium"})
+    state = SyncState("p|May", NOON, 2, "a digest", EARLIER, 4, 5, {7: "its data names no medium"})
     stored(database, state)
     assert load_state(database, "p|May") == state
 

@@ -14,7 +14,8 @@ from labeling_assets.projects import Project
 from labeling_assets.sync.labeling_project import ProjectRecord
 from labeling_assets.sync.lease import Lease
 from labeling_assets.sync.media_store import KINDS
-from labeling_assets.sync.stored_annotations import StoredAnnotation, annotations_of_tasks
+from labeling_assets.sync.resolve_tasks import moved
+from labeling_assets.sync.stored_annotations import StoredAnnotation, current_annotations
 from labeling_assets.sync.write_annotation import AnnotationWriter
 
 _PROPERTIES: Final = (names.LS_GUID, "LS_task_id", "LS_task_created_at", "LS_media_guid")
@@ -32,27 +33,32 @@ class Missing:
 
     gone: list[Object] = field(default_factory=list)
     moved: dict[int, str] = field(default_factory=dict)
-    known: int = 0
+    known: list[Object] = field(default_factory=list)
 
     @property
-    def task_ids(self) -> set[int]:
-        """The ids of the deleted tasks."""
-        return {int(row["LS_task_id"]) for row in self.gone}
+    def left(self) -> set[int]:
+        """The ids of those that are known and not gone."""
+        gone = {str(row[names.LS_GUID]) for row in self.gone}
+        return {int(row["LS_task_id"]) for row in self.known if str(row[names.LS_GUID]) not in gone}
 
 
-def missing_tasks(db: ApertureDB, ls: LabelStudio, record: ProjectRecord, *, batch: str, full: bool = False) -> Missing:
-    """The tasks of a batch that are missing in Label Studio; one request if the counts agree, unless `full`."""
+def missing_tasks(
+    db: ApertureDB, ls: LabelStudio, record: ProjectRecord, *, batch: str, new: int = 0, full: bool = False
+) -> Missing:
+    """The tasks of a batch that are missing in Label Studio; one request if the counts agree, unless `full`.
+
+    `new` is how many tasks were read that ApertureDB does not have yet.
+    """
     known = live_tasks(db, record, batch)
-    if not full and ls.count_tasks(record.project_id, [in_batch(batch)]) == len(known):
-        return Missing(known=len(known))
+    if not full and ls.count_tasks(record.project_id, [in_batch(batch)]) == len(known) + new:
+        return Missing(known=known)
     there = {_identity(task) for task in ls.iterate_by_id(record.project_id, [in_batch(batch)], **_IDS_ONLY)}
     absent = {(int(row["LS_task_id"]), str(row["LS_task_created_at"])): row for row in known}
     absent = {identity: row for identity, row in absent.items() if identity not in there}
-    missing = Missing(known=len(known))
+    missing = Missing(known=known)
     for task in ls.tasks_by_id(record.project_id, [task_id for task_id, _ in absent]):
-        if absent.pop(_identity(task), None) is not None:
-            other = task["data"].get("import_batch")
-            missing.moved[int(task["id"])] = f"its data.import_batch was changed from {batch!r} to {other!r}"
+        if absent.pop(_identity(task), None) is not None and (reason := moved(task["data"], batch)):
+            missing.moved[int(task["id"])] = reason
     missing.gone = list(absent.values())
     return missing
 
@@ -63,15 +69,9 @@ def live_tasks(db: ApertureDB, record: ProjectRecord, batch: str) -> list[Object
     return db.find("FindEntity", condition, class_name=names.TASK, properties=_PROPERTIES)
 
 
-def annotations_of(db: ApertureDB, record: ProjectRecord, gone: Sequence[Object]) -> list[StoredAnnotation]:
+def annotations_of(db: ApertureDB, gone: Sequence[Object]) -> list[StoredAnnotation]:
     """The current annotations of these tasks: those that are withdrawn with them."""
-    stored = annotations_of_tasks(db, record, [int(row["LS_task_id"]) for row in gone])
-    return [
-        known
-        for row in gone
-        for known in stored.get(int(row["LS_task_id"]), {}).values()
-        if not known.deleted and known.media_guid == row["LS_media_guid"]
-    ]
+    return current_annotations(db, [str(row[names.LS_GUID]) for row in gone])
 
 
 def twins_of(ls: LabelStudio, record: ProjectRecord, missing: Missing) -> dict[int, str]:
@@ -86,7 +86,6 @@ def twins_of(ls: LabelStudio, record: ProjectRecord, missing: Missing) -> dict[i
 def withdraw_tasks(
     db: ApertureDB,
     project: Project,
-    record: ProjectRecord,
     gone: Sequence[Object],
     *,
     shown: Collection[str],
@@ -98,7 +97,7 @@ def withdraw_tasks(
     The media of `shown` have another task, so their state stays.
     """
     return sum(
-        _withdraw(db, project, record, gone[start : start + 100], shown=shown, held=held, run_id=run_id)
+        _withdraw(db, project, gone[start : start + 100], shown=shown, held=held, run_id=run_id)
         for start in range(0, len(gone), 100)
     )
 
@@ -110,14 +109,13 @@ def _identity(task: Mapping[str, Any]) -> tuple[int, str]:
 def _withdraw(
     db: ApertureDB,
     project: Project,
-    record: ProjectRecord,
     gone: Sequence[Object],
     *,
     shown: Collection[str],
     held: Lease,
     run_id: str,
 ) -> int:
-    live = annotations_of(db, record, gone)
+    live = annotations_of(db, gone)
     query = Query()
     writer = AnnotationWriter(query)
     for known in live:

@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 CONNECTIONS: Final = 500
 
 
-def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str], None]) -> int:
+def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str], None], shared: bool = False) -> int:
     """Serve media until SIGTERM or SIGINT; port 0 takes a free one.
 
     Args:
@@ -43,6 +43,7 @@ def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str],
         host: Address to listen on.
         port: Port to listen on.
         announce: Gets one line with `ready` and the address when the gateway listens.
+        shared: Whether other processes may listen on the same port; the system spreads connections among them.
 
     Returns:
         Exit code: 0 after a clean stop.
@@ -65,7 +66,7 @@ def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str],
             caches=media_caches(settings),
             sources=settings.registered_media,
         )
-        with _listening(host, port) as listener:
+        with listening(host, port, shared=shared) as listener:
             address = _address(listener)
             server = AnnouncingServer(
                 app,
@@ -168,10 +169,21 @@ def _origins(settings: Settings) -> tuple[str, ...]:
     return origins
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def log_to_stderr() -> None:
+    """Of libraries only warnings: httpx would log whole addresses, and what gives access with them."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("labeling_assets").setLevel(logging.INFO)
+
+
+def listening(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        ConfigurationError: the port is taken, or there is no such address.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        return socket.create_server((host, port), family=family, reuse_port=shared)
     except (OSError, OverflowError) as error:
         raise ConfigurationError(f"The media gateway cannot listen on {host}:{port}: {error}.") from error
 

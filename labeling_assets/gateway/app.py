@@ -32,7 +32,9 @@ from labeling_assets.gateway.derivatives import DerivativeReader
 from labeling_assets.gateway.media import MediaCaches, MediaReader
 from labeling_assets.gateway.media_route import medium_asked_for
 from labeling_assets.gateway.metrics import MeasuredRequests, Metrics
+from labeling_assets.gateway.micro_cache import LONGEST_S, MicroCache
 from labeling_assets.gateway.prefix import Prefix, prefix_of
+from labeling_assets.gateway.quick_requests import QuickEndpoint
 from labeling_assets.gateway.webhook import WebhookInbox
 from labeling_assets.media_sources import NOWHERE, MediaSources
 from labeling_assets.media_urls import MediaLinks
@@ -90,8 +92,8 @@ def create_app(
     Raises:
         ConfigurationError: an origin is none.
     """
-    calls = BlockingCalls(threads=_THREADS, timeout_s=timeout_s)
-    reader = MediaReader(database, calls, caches=caches or MediaCaches(), sources=sources)
+    calls, caches = BlockingCalls(threads=_THREADS, timeout_s=timeout_s), caches or MediaCaches()
+    reader = MediaReader(database, calls, caches=caches, sources=sources)
 
     derivatives = DerivativeReader(database, calls)
 
@@ -119,7 +121,11 @@ def create_app(
         await reader.close()
         calls.close()
 
-    routes = [Route("/media/{guid}", media), Route("/healthz", _health), Route("/readyz", ready)]
+    routes = [
+        Route("/media/{guid}", QuickEndpoint(media), methods=["GET", "HEAD"]),
+        Route("/healthz", _health),
+        Route("/readyz", ready),
+    ]
     if inbox is not None:
         routes.append(inbox.route)
     metrics = metrics or Metrics()
@@ -131,6 +137,7 @@ def create_app(
         middleware=[
             Middleware(AccessLog),
             Middleware(MeasuredRequests, metrics=metrics, routes=routes),
+            Middleware(MicroCache, age_s=min(LONGEST_S, caches.record_age_s)),
             Middleware(Cors, origins=checked_origins(origins)),
             Middleware(Prefix, prefix=prefix_of(links.base_url)),
         ],

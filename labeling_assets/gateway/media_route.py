@@ -1,7 +1,6 @@
 """What a request for a medium gets once its link was found valid: preconditions first, as RFC 9110 orders them."""
 
 import logging
-from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,8 +12,6 @@ from labeling_assets.gateway.etags import etag, match_names, none_match_names
 from labeling_assets.gateway.media import MediaReader
 
 _log = logging.getLogger(__name__)
-
-_CONDITIONS: Final = ("if-match", "if-none-match")
 
 
 async def medium_asked_for(
@@ -28,7 +25,7 @@ async def medium_asked_for(
     if wanted is not None:
         return await _derivative(request, reader, guid, wanted, derivatives=derivatives, max_age_s=max_age_s)
     headers = request.headers
-    conditional = any(name in headers for name in _CONDITIONS)
+    conditional = "if-none-match" in headers or "if-match" in headers
     record = await reader.record(guid, for_bytes=request.method == "GET" and not conditional)
     if record is None:
         return _not_found(guid)

@@ -63,6 +63,7 @@ class MeasuredRequests:
     def __init__(self, app: ASGIApp, *, metrics: Metrics, routes: Iterable[Route]) -> None:
         self._app, self._metrics = app, metrics
         self._paths: Mapping[Callable[..., Any], str] = {route.endpoint: route.path for route in routes}
+        self._labelled: dict[tuple[str, str, int], tuple[Counter, Histogram, Counter]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -85,6 +86,16 @@ class MeasuredRequests:
             # What the router found; what it did not find has no endpoint.
             route = self._paths.get(scope.get("endpoint"), _OTHER)  # type: ignore[arg-type]  # None is no key
             method = scope["method"] if scope["method"] in _METHODS else _OTHER
-            self._metrics.requests.labels(route, method, str(status)).inc()
-            self._metrics.seconds.labels(route).observe(time.perf_counter() - started)
-            self._metrics.sent.labels(route).inc(sent_bytes)
+            requests, seconds, sent = self._of(route, method, status)
+            requests.inc()
+            seconds.observe(time.perf_counter() - started)
+            sent.inc(sent_bytes)
+
+    def _of(self, route: str, method: str, status: int) -> tuple[Counter, Histogram, Counter]:
+        """The numbers with these labels; few different ones, so all are kept."""
+        key = (route, method, status)
+        if key not in self._labelled:
+            metrics = self._metrics
+            requests = metrics.requests.labels(route, method, str(status))
+            self._labelled[key] = (requests, metrics.seconds.labels(route), metrics.sent.labels(route))
+        return self._labelled[key]

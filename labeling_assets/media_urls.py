@@ -1,7 +1,8 @@
 """Links to media: made for tasks, read back from tasks, verified by the gateway.
 
-A link is `<gateway>/media/<guid>?k=<key id>&s=<signature>`. It is stable: it holds no time, so a task keeps its
-picture for as long as its key exists. The alphabet survives being URL-decoded twice, as Label Studio does.
+A link is `<gateway>/media/<guid>?k=<key id>&s=<signature>`, with further parameters if there are any, such as
+`width=200`. It is stable: it holds no time, so a task keeps its picture for as long as its key exists. The alphabet
+survives being URL-decoded twice, as Label Studio does.
 """
 
 import base64
@@ -11,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from labeling_assets.errors import ConfigurationError
 from labeling_assets.identity import checked_guid
@@ -19,6 +20,7 @@ from labeling_assets.identity import checked_guid
 _SIGNATURE_BYTES: Final = 20  # 160 bits, 27 characters
 _SECRET_CHARACTERS: Final = 12
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
+_NOTHING: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +50,28 @@ class MediaLinks:
                 f"({', '.join(sorted(self.keys)) or 'there are none'})."
             )
 
-    def link(self, guid: str) -> str:
-        """The signed link of a medium."""
-        signature = sign(checked_guid(guid), self.keys[self.signing_key])
-        return f"{self.base_url.rstrip('/')}/media/{guid}?k={self.signing_key}&s={signature}"
+    def link(self, guid: str, **parameters: str) -> str:
+        """The signed link of a medium, or of what the parameters make of it (docs/media.md)."""
+        signature = sign(checked_guid(guid), self.keys[self.signing_key], parameters)
+        further = f"&{_canonical(parameters)}" if parameters else ""
+        return f"{self.base_url.rstrip('/')}/media/{guid}?k={self.signing_key}&s={signature}{further}"
 
-    def verify(self, guid: str, *, key_id: str, signature: str) -> bool:
-        """True if the signature was made for this GUID with a key that still exists. Takes constant time."""
+    def verify(self, guid: str, *, key_id: str, signature: str, parameters: Mapping[str, str] = _NOTHING) -> bool:
+        """True if the signature was made for this GUID and these parameters with a key that still exists.
+
+        Takes constant time.
+        """
         secret = self.keys.get(key_id)
-        expected = sign(guid, secret if secret is not None else "no such key")
+        expected = sign(guid, secret if secret is not None else "no such key", parameters)
         # As bytes: for text that is not ASCII, compare_digest raises instead of saying no.
         same = hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace"))
         return same and secret is not None
 
 
-def sign(guid: str, secret: str) -> str:
-    """The signature of a GUID: 160 bits of HMAC-SHA-256, URL-safe base64 without padding."""
-    digest = hmac.new(secret.encode(), f"media:{guid}".encode(), hashlib.sha256).digest()
+def sign(guid: str, secret: str, parameters: Mapping[str, str] = _NOTHING) -> str:
+    """The signature of a GUID and what is asked of it: 160 bits of HMAC-SHA-256, URL-safe base64 without padding."""
+    message = f"media:{guid}?{_canonical(parameters)}" if parameters else f"media:{guid}"
+    digest = hmac.new(secret.encode(), message.encode("utf-8", "replace"), hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest[:_SIGNATURE_BYTES]).rstrip(b"=").decode()
 
 
@@ -80,3 +87,7 @@ def guid_in_link(link: object) -> str | None:
     if not head.endswith("/media") or not guid or not {"k", "s"} <= parse_qs(parts.query).keys():
         return None
     return guid
+
+
+def _canonical(parameters: Mapping[str, str]) -> str:
+    return urlencode(sorted(parameters.items()), errors="replace")

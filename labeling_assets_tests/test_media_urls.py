@@ -57,6 +57,25 @@ def test_a_guid_that_cannot_stand_in_a_link_is_refused() -> None:
         LINKS.link("a/b")
 
 
+def test_parameters_are_signed() -> None:
+    link = LINKS.link(GUID, width="200", format="jpg")
+    signature = sign(GUID, "first secret", {"format": "jpg", "width": "200"})
+    assert link == f"http://127.0.0.1:8090/media/{GUID}?k=k1&s={signature}&format=jpg&width=200"
+
+
+@pytest.mark.parametrize(
+    "parameters", [{}, {"width": "201"}, {"height": "200"}, {"width": "200", "height": "200"}, {"width": "200&a=b"}]
+)
+def test_a_signature_is_for_its_parameters_only(parameters: dict[str, str]) -> None:
+    signature = sign(GUID, "first secret", {"width": "200"})
+    assert not LINKS.verify(GUID, key_id="k1", signature=signature, parameters=parameters)
+
+
+def test_parameters_may_come_in_any_order() -> None:
+    signature = sign(GUID, "first secret", {"a": "1", "b": "2"})
+    assert LINKS.verify(GUID, key_id="k1", signature=signature, parameters={"b": "2", "a": "1"})
+
+
 def test_the_guid_is_read_back_from_a_link() -> None:
     assert guid_in_link(LINK) == GUID
 

@@ -1,6 +1,6 @@
 """The media gateway: serves a medium of ApertureDB by its GUID to the browsers of the people who label.
 
-GET, HEAD /media/{guid}?k=<key id>&s=<signature>    200, 206, 304, 403, 404, 412, 416, 502, 503
+GET, HEAD /media/{guid}?k=<key id>&s=<signature>    200, 206, 304, 400, 403, 404, 412, 416, 502, 503
 GET, HEAD /projects/{slug}/tasks.{form}             see task_lists.py
 GET, POST /batches/{batch}/media, POST .../close    see push.py
 POST      /webhooks/label_studio/{instance}/{slug}  see webhook.py; only where webhooks are on
@@ -28,10 +28,13 @@ from labeling_assets.gateway.access_log import AccessLog
 from labeling_assets.gateway.api_pages import ApiPages
 from labeling_assets.gateway.blocking_calls import BlockingCalls
 from labeling_assets.gateway.cors import Cors, checked_origins
+from labeling_assets.gateway.derivatives import DerivativeReader
 from labeling_assets.gateway.media import MediaCaches, MediaReader
 from labeling_assets.gateway.media_route import medium_asked_for
 from labeling_assets.gateway.metrics import MeasuredRequests, Metrics
+from labeling_assets.gateway.micro_cache import LONGEST_S, MicroCache
 from labeling_assets.gateway.prefix import Prefix, prefix_of
+from labeling_assets.gateway.quick_requests import QuickEndpoint
 from labeling_assets.gateway.webhook import WebhookInbox
 from labeling_assets.media_sources import NOWHERE, MediaSources
 from labeling_assets.media_urls import MediaLinks
@@ -89,12 +92,16 @@ def create_app(
     Raises:
         ConfigurationError: an origin is none.
     """
-    calls = BlockingCalls(threads=_THREADS, timeout_s=timeout_s)
-    reader = MediaReader(database, calls, caches=caches or MediaCaches(), sources=sources)
+    calls, caches = BlockingCalls(threads=_THREADS, timeout_s=timeout_s), caches or MediaCaches()
+    reader = MediaReader(database, calls, caches=caches, sources=sources)
+
+    derivatives = DerivativeReader(database, calls)
 
     async def media(request: Request) -> Response:
         guid = request.path_params["guid"]
-        return _refused_link(request, links, guid) or await medium_asked_for(request, reader, guid, max_age_s=max_age_s)
+        return _refused_link(request, links, guid) or await medium_asked_for(
+            request, reader, guid, derivatives=derivatives, max_age_s=max_age_s
+        )
 
     async def ready(request: Request) -> Response:
         await calls.run(lambda: database().check(), timeout_s=_READY_TIMEOUT_S)
@@ -114,7 +121,11 @@ def create_app(
         await reader.close()
         calls.close()
 
-    routes = [Route("/media/{guid}", media), Route("/healthz", _health), Route("/readyz", ready)]
+    routes = [
+        Route("/media/{guid}", QuickEndpoint(media), methods=["GET", "HEAD"]),
+        Route("/healthz", _health),
+        Route("/readyz", ready),
+    ]
     if inbox is not None:
         routes.append(inbox.route)
     metrics = metrics or Metrics()
@@ -126,6 +137,7 @@ def create_app(
         middleware=[
             Middleware(AccessLog),
             Middleware(MeasuredRequests, metrics=metrics, routes=routes),
+            Middleware(MicroCache, age_s=min(LONGEST_S, caches.record_age_s)),
             Middleware(Cors, origins=checked_origins(origins)),
             Middleware(Prefix, prefix=prefix_of(links.base_url)),
         ],
@@ -139,10 +151,12 @@ def create_app(
 
 def _refused_link(request: Request, links: MediaLinks, guid: str) -> Response | None:
     """403 unless the link is signed for this GUID. The log says why, the answer does not."""
-    key_id, signature = request.query_params.get("k"), request.query_params.get("s")
+    query = request.query_params
+    key_id, signature = query.get("k"), query.get("s")
+    parameters = {name: value for name, value in query.items() if name not in ("k", "s")}
     if not key_id or not signature:
         reason = "no signature"
-    elif links.verify(guid, key_id=key_id, signature=signature):
+    elif links.verify(guid, key_id=key_id, signature=signature, parameters=parameters):
         return None
     else:
         reason = "bad signature" if key_id in links.keys else "unknown key id"

@@ -61,12 +61,12 @@ class MemoryBody:
 
     async def pieces(self, part: Part) -> AsyncGenerator[Piece, None]:
         """Views, no copies."""
-        if part.length == len(self.data) <= PIECE_BYTES:
-            yield self.data
-            return
-        view = memoryview(self.data)
         for start in range(part.first, part.last + 1, PIECE_BYTES):
-            yield view[start : min(start + PIECE_BYTES, part.last + 1)]
+            yield self.view(Part(start, min(start + PIECE_BYTES - 1, part.last)))
+
+    def view(self, part: Part) -> memoryview:
+        """The bytes of a part."""
+        return memoryview(self.data)[part.first : part.last + 1]
 
     def again(self) -> Self:
         """Itself: it holds nothing that has to be given back."""

@@ -64,7 +64,10 @@ def _preflight(allowed: str | None) -> Response:
 
 
 def _add_headers(headers: MutableHeaders, allowed: str | None) -> None:
-    headers.add_vary_header("Origin")
+    if "vary" in headers:
+        headers.add_vary_header("Origin")
+    else:
+        headers.append("Vary", "Origin")
     if allowed:
         headers["Access-Control-Allow-Origin"] = allowed
         headers["Access-Control-Expose-Headers"] = _EXPOSED

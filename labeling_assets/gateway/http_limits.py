@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from labeling_assets.gateway.joined_writes import JoinedWrites
+
 HEADER_BYTES: Final = 32 * 1024
 HEADER_SECONDS: Final = 20.0
 
@@ -30,7 +32,7 @@ class LimitedHttp(HttpToolsProtocol):
         self._timer: TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]  # it is one in all it does
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:

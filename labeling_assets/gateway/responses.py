@@ -2,20 +2,24 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from labeling_assets.errors import TransientError
-from labeling_assets.gateway.bodies import PIECE_BYTES, Body, Content, Medium, Piece
+from labeling_assets.gateway.bodies import PIECE_BYTES, Body, Content, Medium, MemoryBody, Piece
 from labeling_assets.gateway.etags import etag, if_range_holds
 from labeling_assets.gateway.ranges import NoPart, Part, requested_parts
 
 _log = logging.getLogger(__name__)
+
+Header = tuple[bytes, bytes]
 
 
 def error(
@@ -38,7 +42,9 @@ def precondition_failed() -> Response:
 
 def headers_only(medium: Medium, *, max_age_s: int) -> Response:
     """The answer to HEAD: the headers of the whole."""
-    return Response(headers={**_headers(medium, max_age_s), "Content-Length": str(medium.size_bytes)})
+    answer = Response()
+    answer.raw_headers = [*_headers(medium, max_age_s), _header("Content-Length", str(medium.size_bytes))]
+    return answer
 
 
 async def bytes_asked_for(request: Request, content: Content, *, max_age_s: int) -> Response:
@@ -53,14 +59,15 @@ async def bytes_asked_for(request: Request, content: Content, *, max_age_s: int)
         return error(416, "This range lies outside of the medium.", headers=unit)
     headers = _headers(medium, max_age_s)
     if isinstance(parts, NoPart):
-        whole = (Part(0, medium.size_bytes - 1),) if medium.size_bytes else ()
-        return BodyResponse(200, headers, content.body, [(b"", part) for part in whole])
+        whole = [(b"", Part(0, medium.size_bytes - 1))] if medium.size_bytes else []
+        return BodyResponse(200, headers, content.body, whole)
     if len(parts) == 1:
-        headers["Content-Range"] = _content_range(parts[0], medium.size_bytes)
-        return BodyResponse(206, headers, content.body, [(b"", parts[0])])
+        place = _header("Content-Range", _content_range(parts[0], medium.size_bytes))
+        return BodyResponse(206, [*headers, place], content.body, [(b"", parts[0])])
     boundary = secrets.token_hex(16)
     labelled = [(_part_head(boundary, medium, part), part) for part in parts]
-    headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
+    several = replace(medium, content_type=f"multipart/byteranges; boundary={boundary}")
+    headers = _named(_headers_of(several, max_age_s))
     return BodyResponse(206, headers, content.body, labelled, end=f"\r\n--{boundary}--\r\n".encode())
 
 
@@ -70,7 +77,7 @@ class BodyResponse(Response):
     def __init__(
         self,
         status: int,
-        headers: dict[str, str],
+        headers: Sequence[Header],
         body: Body,
         parts: Sequence[tuple[bytes, Part]],
         *,
@@ -82,7 +89,7 @@ class BodyResponse(Response):
         self._parts = parts
         self._end = end
         self._length = sum(len(head) + part.length for head, part in parts) + len(end)
-        self.init_headers({**headers, "Content-Length": str(self._length)})
+        self.raw_headers = [*headers, (b"content-length", b"%d" % self._length)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it. Where the bytes end too soon, or the client hangs up, the connection is closed.
@@ -90,6 +97,11 @@ class BodyResponse(Response):
         Raises:
             TransientError: there is not even a first piece; nothing was sent.
         """
+        at_hand = self._at_hand()
+        if at_hand is not None:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            await send({"type": "http.response.body", "body": at_hand, "more_body": False})
+            return
         gone = asyncio.ensure_future(_disconnected(receive)) if self._length > PIECE_BYTES else None
         try:
             async with contextlib.aclosing(self._pieces()) as pieces:
@@ -100,6 +112,13 @@ class BodyResponse(Response):
             await self._body.close()
             if gone is not None:
                 gone.cancel()
+
+    def _at_hand(self) -> Piece | None:
+        """All of the answer, if it is one small part of what is in memory: that needs no stream."""
+        if not isinstance(self._body, MemoryBody) or len(self._parts) != 1 or self._length > PIECE_BYTES:
+            return None
+        part = self._parts[0][1]
+        return self._body.data if part.length == len(self._body.data) else self._body.view(part)
 
     async def _pieces(self) -> AsyncGenerator[Piece, None]:
         for head, part in self._parts:
@@ -142,7 +161,13 @@ def _part_head(boundary: str, medium: Medium, part: Part) -> bytes:
     return ("\r\n" + "\r\n".join(lines)).encode("latin-1")
 
 
-def _headers(medium: Medium, max_age_s: int) -> dict[str, str]:
+@functools.lru_cache(maxsize=4096)
+def _headers(medium: Medium, max_age_s: int) -> tuple[Header, ...]:
+    """Made once for a medium that is asked for again and again."""
+    return _named(_headers_of(medium, max_age_s))
+
+
+def _headers_of(medium: Medium, max_age_s: int) -> dict[str, str]:
     headers = {
         "Content-Type": medium.content_type,
         "ETag": etag(medium.sha256),
@@ -157,6 +182,14 @@ def _headers(medium: Medium, max_age_s: int) -> dict[str, str]:
     if medium.content_type != "application/pdf":
         headers["Content-Security-Policy"] = "sandbox"
     return headers
+
+
+def _named(headers: Mapping[str, str]) -> tuple[Header, ...]:
+    return tuple(_header(name, value) for name, value in headers.items())
+
+
+def _header(name: str, value: str) -> Header:
+    return name.lower().encode("latin-1"), value.encode("latin-1")
 
 
 def _cache_control(max_age_s: int) -> str:

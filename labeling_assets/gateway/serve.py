@@ -1,5 +1,6 @@
 """Runs the media gateway in this process until it is told to stop."""
 
+import gc
 import logging
 import math
 import signal
@@ -34,8 +35,11 @@ _log = logging.getLogger(__name__)
 # Each has a socket, and most systems allow a process a thousand of them. More than this is for a server before it.
 CONNECTIONS: Final = 500
 
+# Requests make no rings of objects, so it is enough to look for some every few hundred of them.
+_GC_THRESHOLD: Final = 10_000
 
-def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str], None]) -> int:
+
+def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str], None], shared: bool = False) -> int:
     """Serve media until SIGTERM or SIGINT; port 0 takes a free one.
 
     Args:
@@ -43,6 +47,7 @@ def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str],
         host: Address to listen on.
         port: Port to listen on.
         announce: Gets one line with `ready` and the address when the gateway listens.
+        shared: Whether other processes may listen on the same port; the system spreads connections among them.
 
     Returns:
         Exit code: 0 after a clean stop.
@@ -65,7 +70,7 @@ def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str],
             caches=media_caches(settings),
             sources=settings.registered_media,
         )
-        with _listening(host, port) as listener:
+        with listening(host, port, shared=shared) as listener:
             address = _address(listener)
             server = AnnouncingServer(
                 app,
@@ -154,6 +159,10 @@ class AnnouncingServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen, then say so."""
         await super().startup(sockets)
+        # What is there by now stays for good: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_GC_THRESHOLD)
         if self.started:
             self._ready()
 
@@ -168,10 +177,23 @@ def _origins(settings: Settings) -> tuple[str, ...]:
     return origins
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def log_to_stderr() -> None:
+    """Of libraries only warnings: httpx would log whole addresses, and what gives access with them."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("labeling_assets").setLevel(logging.INFO)
+    # The lines do not name them, and to find them out takes a third of the time of a line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
+
+def listening(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        ConfigurationError: the port is taken, or there is no such address.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        return socket.create_server((host, port), family=family, reuse_port=shared)
     except (OSError, OverflowError) as error:
         raise ConfigurationError(f"The media gateway cannot listen on {host}:{port}: {error}.") from error
 

@@ -8,6 +8,7 @@ from labeling_assets.commands.batch import batch
 from labeling_assets.commands.dataset import dataset
 from labeling_assets.commands.explain import explain
 from labeling_assets.commands.gateway import gateway
+from labeling_assets.commands.links import links
 from labeling_assets.commands.plan import plan
 from labeling_assets.commands.push import push
 from labeling_assets.commands.sync import status, sync
@@ -32,7 +33,7 @@ def main() -> None:
     """Media in ApertureDB, labels from Label Studio, every step in Dagster."""
 
 
-for _command in (up, status, plan, sync, push, batch, tasks, adopt, dataset, aperturedb, gateway, explain):
+for _command in (up, status, plan, sync, push, batch, tasks, adopt, dataset, aperturedb, gateway, links, explain):
     main.add_command(_command)
 
 

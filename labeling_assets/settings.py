@@ -109,6 +109,12 @@ class Settings(BaseSettings):
         description="Key id -> secret of media links, a JSON object. Empty: a key made in the home folder.",
     )
     link_signing_key: str | None = Field(None, description="Id of the link key that signs; default: the last one.")
+    link_lifetime_days: float | None = Field(
+        None,
+        gt=0,
+        le=36500,
+        description="How long new media links open at least, in days. Unset: for as long as their key exists.",
+    )
     media_size_limit_mb: float = Field(
         200,
         gt=0,
@@ -240,7 +246,8 @@ class Settings(BaseSettings):
                 "or start the local one with `labeling-assets up`."
             )
         keys = {name: secret.get_secret_value() for name, secret in self.link_keys.items()} or self._home_keys()
-        return MediaLinks(base, keys, self.link_signing_key or list(keys)[-1])
+        lifetime_s = None if self.link_lifetime_days is None else self.link_lifetime_days * 86_400
+        return MediaLinks(base, keys, self.link_signing_key or list(keys)[-1], lifetime_s=lifetime_s)
 
     def webhook(self) -> "WebhookTarget | None":
         """Where webhooks go and what they bring; None if they are off. Makes a secret if none is configured.

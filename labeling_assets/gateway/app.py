@@ -28,6 +28,7 @@ from labeling_assets.gateway.access_log import AccessLog
 from labeling_assets.gateway.api_pages import ApiPages
 from labeling_assets.gateway.blocking_calls import BlockingCalls
 from labeling_assets.gateway.cors import Cors, checked_origins
+from labeling_assets.gateway.link_gate import LinkGate
 from labeling_assets.gateway.media import MediaCaches, MediaReader
 from labeling_assets.gateway.media_route import medium_asked_for
 from labeling_assets.gateway.metrics import MeasuredRequests, Metrics
@@ -76,7 +77,7 @@ def create_app(
 
     Args:
         database: Gives the connection; called in a worker thread for every query, so it must be cheap.
-        links: Verifies links; all its keys count.
+        links: Verifies links; all its keys count, but those that ApertureDB says were retired.
         origins: Websites that may load media, as `origins_for` gives them; `*` is all of them.
         inbox: Takes the webhooks of Label Studio; it runs as long as the application does.
         parts: Further routes, such as task lists and pushes.
@@ -91,10 +92,13 @@ def create_app(
     """
     calls = BlockingCalls(threads=_THREADS, timeout_s=timeout_s)
     reader = MediaReader(database, calls, caches=caches or MediaCaches(), sources=sources)
+    gate = LinkGate(links, database)
 
     async def media(request: Request) -> Response:
         guid = request.path_params["guid"]
-        return _refused_link(request, links, guid) or await medium_asked_for(request, reader, guid, max_age_s=max_age_s)
+        return await _refused_link(request, gate, guid) or await medium_asked_for(
+            request, reader, guid, max_age_s=max_age_s
+        )
 
     async def ready(request: Request) -> Response:
         await calls.run(lambda: database().check(), timeout_s=_READY_TIMEOUT_S)
@@ -113,6 +117,7 @@ def create_app(
             inbox.close()
         await reader.close()
         calls.close()
+        gate.close()
 
     routes = [Route("/media/{guid}", media), Route("/healthz", _health), Route("/readyz", ready)]
     if inbox is not None:
@@ -137,15 +142,11 @@ def create_app(
     return app
 
 
-def _refused_link(request: Request, links: MediaLinks, guid: str) -> Response | None:
-    """403 unless the link is signed for this GUID. The log says why, the answer does not."""
-    key_id, signature = request.query_params.get("k"), request.query_params.get("s")
-    if not key_id or not signature:
-        reason = "no signature"
-    elif links.verify(guid, key_id=key_id, signature=signature):
+async def _refused_link(request: Request, gate: LinkGate, guid: str) -> Response | None:
+    """403 unless the link opens. The log says why, the answer does not."""
+    reason = await gate.refusal(guid, request.query_params)
+    if reason is None:
         return None
-    else:
-        reason = "bad signature" if key_id in links.keys else "unknown key id"
     _log.warning("Refused a link to medium %r: %s", guid[:_LONGEST_GUID], reason)
     return responses.error(403, "This link is not valid.", "The log of the media gateway says why.")
 

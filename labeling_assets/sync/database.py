@@ -48,6 +48,7 @@ _ENTITIES: Final[dict[str, tuple[str, ...]]] = {
     names.LABEL: (names.KEY, "LS_label"),
     names.SYNC: (names.KEY,),
     names.NOTE: (names.KEY, "LS_batch"),
+    names.LINK_RULE: (names.KEY,),
 }
 _CONNECTIONS: Final = (
     names.BATCH_MEDIA,

@@ -287,7 +287,7 @@ def test_label_studio_takes_a_table_in_every_form_that_its_tags_show(make_world:
     assert data["series"] == {"time": [0, 1], "speed": [1.5, 2]}
     assert data["table"] == [{"Time": "0", "Speed": "1.5"}, {"Time": "1", "Speed": "2"}]
     assert data["text"] == "Time,Speed\n0,1.5\n1,2\n"
-    assert data["address"] == LINKS.link(data["guid"])
+    assert data["address"] == LINKS.for_project("cars").link(data["guid"])
     (failed,) = report.failed
     assert failed.text.startswith("line 2 of the CSV has 1 cells, the first has 2")
 
@@ -299,7 +299,7 @@ def test_label_studio_takes_pages_that_embed_a_pdf(make_world: Callable[..., Wor
     world.hand_in({"a.pdf": pdf(2)})
     world.publish()
     (data,) = [task["data"] for task in world.tasks()]
-    assert data["pdf"] == LINKS.link(data["guid"])
+    assert data["pdf"] == LINKS.for_project("cars").link(data["guid"])
     assert data["page"].startswith(f'<embed src="{html.escape(data["pdf"])}" type="application/pdf"')
 
 

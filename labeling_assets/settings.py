@@ -135,6 +135,12 @@ class Settings(BaseSettings):
     gateway_cache_mb: float = Field(
         4000, ge=0, description="Largest size of that folder, in MB; what was not used for the longest time goes first."
     )
+    gateway_accel: str | None = Field(
+        None,
+        pattern=r"^/[A-Za-z0-9._/-]*/$",
+        description="Where nginx before the gateway serves the folder of that cache to itself alone, such as "
+        "/cached_media/: it then sends large media, and the gateway only says which. Unset: the gateway sends all.",
+    )
     webhooks: Literal["on", "off"] = Field(
         "off",
         description="Whether Label Studio tells the media gateway at once what changed; changes are found without, "

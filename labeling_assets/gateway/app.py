@@ -3,6 +3,7 @@
 GET, HEAD /media/{guid}?k=<key id>&s=<signature>    200, 206, 304, 403, 404, 412, 416, 502, 503
 GET, HEAD /projects/{slug}/tasks.{form}             see task_lists.py
 GET, POST /batches/{batch}/media, POST .../close    see push.py
+GET, HEAD /auth/media                               see sessions.py; only where Label Studio is known
 POST      /webhooks/label_studio/{instance}/{slug}  see webhook.py; only where webhooks are on
 GET, HEAD /metrics, /openapi.json, /docs            numbers for Prometheus; what this serves, for programs and people
 GET, HEAD /healthz                                  200 while the process runs

@@ -85,6 +85,7 @@ def test_what_is_there_is_answered_as_the_document_says(case: Case, server: Api)
         case.path_parameters["batch"] = "May"
     if "guid" in case.path_parameters:
         case.path_parameters["guid"] = "sound"
+        case.query.pop("e", None)  # it would have to be signed
         case.query.update(k="k1", s=sign("sound", SECRET))
     # 400: a field behind the files, whose order no schema can say either.
     assert called(case, server).status_code in (200, 206, 304, 400, 416, 422)

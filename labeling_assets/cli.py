@@ -6,6 +6,7 @@ from labeling_assets.commands.adopt import adopt
 from labeling_assets.commands.aperturedb import aperturedb
 from labeling_assets.commands.batch import batch
 from labeling_assets.commands.dataset import dataset
+from labeling_assets.commands.doctor import doctor
 from labeling_assets.commands.explain import explain
 from labeling_assets.commands.gateway import gateway
 from labeling_assets.commands.links import links
@@ -33,7 +34,22 @@ def main() -> None:
     """Media in ApertureDB, labels from Label Studio, every step in Dagster."""
 
 
-for _command in (up, status, plan, sync, push, batch, tasks, adopt, dataset, aperturedb, gateway, links, explain):
+for _command in (
+    up,
+    doctor,
+    status,
+    plan,
+    sync,
+    push,
+    batch,
+    tasks,
+    adopt,
+    dataset,
+    aperturedb,
+    gateway,
+    links,
+    explain,
+):
     main.add_command(_command)
 
 

@@ -73,7 +73,7 @@ class LabelStudioSessions:
 
     async def _ask(self, key: str, cookie: str) -> bool:
         # As bytes: a cookie may hold any of them.
-        headers = {"Cookie": cookie.encode("latin-1"), "Accept": b"application/json"}
+        headers = {b"Cookie": cookie.encode("latin-1"), b"Accept": b"application/json"}
         try:
             async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=self._trust_env, verify=self._tls) as http:
                 answer = await http.get(self._url + _WHOAMI, headers=headers)

@@ -14,15 +14,21 @@ from labeling_assets.diagnose.http import ask
 from labeling_assets.diagnose.media import Sample, sample_of
 from labeling_assets.errors import ConfigurationError, LabelingAssetsError
 from labeling_assets.gateway.cors import ANY, normalised_origin, origins_for
+from labeling_assets.mapping.label_config import LabelConfig
 from labeling_assets.media_urls import MediaLinks
+from labeling_assets.projects import Project
 from labeling_assets.settings import Settings
 from labeling_assets.sync.link_rules import load_link_rules, refuse_retired_key
+from labeling_assets.sync.task_data import data_sources
 
 _SETTING: Final = "LABELING_ASSETS_GATEWAY_ORIGINS"
 
 
-def gateway_findings(settings: Settings, db: ApertureDB | None) -> Iterator[Finding]:
+def gateway_findings(settings: Settings, db: ApertureDB | None, projects: Sequence[Project] = ()) -> Iterator[Finding]:
     """All that can be said of the gateway from here; the medium it is asked for is any of the database."""
+    if projects and not any(map(_needs_gateway, projects)):
+        yield ok("gateway.address", "No labeling project shows media of the gateway")
+        return
     try:
         links = settings.links()
         label_studio_url = settings.label_studio_url or settings.local_stack.label_studio_url or None
@@ -48,6 +54,15 @@ def gateway_findings(settings: Settings, db: ApertureDB | None) -> Iterator[Find
         yield ok("gateway.link", "ApertureDB holds no medium yet, so no link was tried")
         return
     yield from _medium_findings(links, sample, origins, own=gateway)
+
+
+def _needs_gateway(project: Project) -> bool:
+    """Whether its tasks get links of ours; also where nobody can say because its configuration is wrong."""
+    try:
+        sources = data_sources(project, LabelConfig.parse(project.label_config()))
+    except ConfigurationError:
+        return True
+    return bool({"link", "html"}.intersection(sources.values()))
 
 
 def _origin(url: str) -> str:

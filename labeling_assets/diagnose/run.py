@@ -31,7 +31,7 @@ def diagnose(settings: Settings) -> Iterator[Finding]:
             yield from label_studio.record_findings(db, ls, projects, records)
         yield from label_studio.config_findings(next(iter(servers), None), projects)
         yield from webhooks.webhook_findings(settings, next(iter(servers), None), records)
-        yield from gateway.gateway_findings(settings, next(iter(databases), None))
+        yield from gateway.gateway_findings(settings, next(iter(databases), None), projects)
         for db, ls in zip(databases, servers, strict=False):
             yield from stored.stored_link_findings(settings, db, ls, records)
         yield from home.dagster_findings(settings)

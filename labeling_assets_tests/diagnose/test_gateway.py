@@ -40,6 +40,13 @@ def test_an_address_that_is_none(tmp_path: Path, url: str) -> None:
     assert (finding.name, finding.level) == ("gateway.settings", "error")
 
 
+def test_projects_with_links_of_their_own_need_no_gateway(patient: Patient) -> None:
+    patient.settings_with(gateway_url="http://127.0.0.1:9")
+    patient.pipeline.add_project(data={"image": "column:link"})
+    findings = [one for one in patient.findings() if one.name.startswith("gateway")]
+    assert [(one.level, one.text) for one in findings] == [("ok", "No labeling project shows media of the gateway")]
+
+
 def test_a_gateway_that_is_not_there(patient: Patient) -> None:
     patient.settings_with(gateway_url="http://127.0.0.1:9")
     (finding,) = patient.found("gateway.reachable")

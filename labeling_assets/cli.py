@@ -6,8 +6,10 @@ from labeling_assets.commands.adopt import adopt
 from labeling_assets.commands.aperturedb import aperturedb
 from labeling_assets.commands.batch import batch
 from labeling_assets.commands.dataset import dataset
+from labeling_assets.commands.doctor import doctor
 from labeling_assets.commands.explain import explain
 from labeling_assets.commands.gateway import gateway
+from labeling_assets.commands.links import links
 from labeling_assets.commands.plan import plan
 from labeling_assets.commands.push import push
 from labeling_assets.commands.sync import status, sync
@@ -32,7 +34,22 @@ def main() -> None:
     """Media in ApertureDB, labels from Label Studio, every step in Dagster."""
 
 
-for _command in (up, status, plan, sync, push, batch, tasks, adopt, dataset, aperturedb, gateway, explain):
+for _command in (
+    up,
+    doctor,
+    status,
+    plan,
+    sync,
+    push,
+    batch,
+    tasks,
+    adopt,
+    dataset,
+    aperturedb,
+    gateway,
+    links,
+    explain,
+):
     main.add_command(_command)
 
 

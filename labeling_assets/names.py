@@ -22,6 +22,7 @@ LABEL: Final = "LS_label"
 SYNC: Final = "LS_sync"
 NOTE: Final = "LS_note"
 UNEXPECTED: Final = "LS_unexpected"
+LINK_RULE: Final = "LS_link_rule"
 
 # Built-in classes, as they are named in connections and indexes.
 IMAGE: Final = "_Image"

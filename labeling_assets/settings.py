@@ -109,6 +109,12 @@ class Settings(BaseSettings):
         description="Key id -> secret of media links, a JSON object. Empty: a key made in the home folder.",
     )
     link_signing_key: str | None = Field(None, description="Id of the link key that signs; default: the last one.")
+    link_lifetime_days: float | None = Field(
+        None,
+        gt=0,
+        le=36500,
+        description="How long new media links open at least, in days. Unset: for as long as their key exists.",
+    )
     media_size_limit_mb: float = Field(
         200,
         gt=0,
@@ -128,6 +134,12 @@ class Settings(BaseSettings):
     )
     gateway_cache_mb: float = Field(
         4000, ge=0, description="Largest size of that folder, in MB; what was not used for the longest time goes first."
+    )
+    gateway_accel: str | None = Field(
+        None,
+        pattern=r"^/[A-Za-z0-9._/-]*/$",
+        description="Where nginx before the gateway serves the folder of that cache to itself alone, such as "
+        "/cached_media/: it then sends large media, and the gateway only says which. Unset: the gateway sends all.",
     )
     webhooks: Literal["on", "off"] = Field(
         "off",
@@ -240,7 +252,8 @@ class Settings(BaseSettings):
                 "or start the local one with `labeling-assets up`."
             )
         keys = {name: secret.get_secret_value() for name, secret in self.link_keys.items()} or self._home_keys()
-        return MediaLinks(base, keys, self.link_signing_key or list(keys)[-1])
+        lifetime_s = None if self.link_lifetime_days is None else self.link_lifetime_days * 86_400
+        return MediaLinks(base, keys, self.link_signing_key or list(keys)[-1], lifetime_s=lifetime_s)
 
     def webhook(self) -> "WebhookTarget | None":
         """Where webhooks go and what they bring; None if they are off. Makes a secret if none is configured.

@@ -3,9 +3,11 @@
 import importlib.util
 import json
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
 from labeling_assets.cli import main
@@ -55,6 +57,21 @@ def _commands() -> list[str]:
 @pytest.mark.parametrize("command", _commands())
 def test_every_command_is_in_the_readme(command: str) -> None:
     assert f"`labeling-assets {command}" in README
+
+
+def _typed() -> list[str]:
+    """Every command in docs/links.md, in its blocks or in a sentence."""
+    page = (ROOT / "docs" / "links.md").read_text(encoding="utf-8")
+    return sorted(set(re.findall(r"(?:^|`)(labeling-assets [^\n`]+)", page, re.MULTILINE)))
+
+
+@pytest.mark.parametrize("line", _typed())
+def test_what_people_are_told_to_type_is_understood(line: str) -> None:
+    words = shlex.split(line)[1:]
+    command: click.Command = main
+    while isinstance(command, click.Group):
+        command = command.commands[words.pop(0)]
+    assert command.make_context("labeling-assets", words).command is command
 
 
 @pytest.mark.parametrize("asset", ["media", "tasks", "annotations", "dataset"])

@@ -1,3 +1,6 @@
+import hmac
+from base64 import urlsafe_b64encode
+from dataclasses import replace
 from urllib.parse import unquote
 
 import pytest
@@ -6,6 +9,7 @@ from hypothesis import strategies as st
 
 from labeling_assets.errors import ConfigurationError, InputError
 from labeling_assets.media_urls import MediaLinks, guid_in_link, sign
+from labeling_assets_tests.link_parts import query_of
 
 GUID = "0b1c2d3e-0000-5000-8000-00000000cafe"
 LINK = f"http://127.0.0.1:8090/media/{GUID}?k=k1&s=kEwijsYTXY63UzPu7-MNH1gLcjA"
@@ -112,3 +116,126 @@ def test_links_survive_being_decoded_twice(guid: str) -> None:
     link = LINKS.link(guid)
     assert unquote(unquote(link)) == link
     assert guid_in_link(link) == guid
+
+
+NOW = 1_800_000_000.0
+CARS = LINKS.for_project("cars")
+
+
+def with_lifetime(seconds: float, now: float = NOW) -> MediaLinks:
+    return replace(LINKS, lifetime_s=seconds, clock=lambda: now)
+
+
+def test_a_project_signs_with_a_key_of_its_own() -> None:
+    query = query_of(CARS.link(GUID))
+    assert (query["k"], query["s"] == query_of(LINKS.link(GUID))["s"]) == ("k1.cars", False)
+    assert CARS.link(GUID) == f"http://127.0.0.1:8090/media/{GUID}?k=k1.cars&s={query['s']}"
+
+
+def test_a_projects_link_never_changes_either() -> None:
+    assert query_of(CARS.link(GUID))["s"] == "vi8EWuTPpn88ixJUpLC-TbC8qg4"
+
+
+def test_every_verifier_opens_the_links_of_projects() -> None:
+    assert LINKS.refusal(GUID, query_of(CARS.link(GUID))) is None
+
+
+@pytest.mark.parametrize("key_id", ["k1.dogs", "k1", "k2.cars", "k1.cars.", "k1.", "k1.cars.dogs"])
+def test_the_key_id_is_signed_too(key_id: str) -> None:
+    """Another id in a link of a project is another key, even if the secrets are the same."""
+    same = MediaLinks("http://g", {"k1": "first secret", "k2": "first secret"}, "k1")
+    assert same.refusal(GUID, {**query_of(CARS.link(GUID)), "k": key_id}) == f"bad signature, key {key_id!r}"
+
+
+def test_changed_parameters_are_refused_and_the_reason_is_said() -> None:
+    query = query_of(CARS.link(GUID, width="200", crop="a b&c"))
+    assert query.keys() == {"k", "s", "width", "crop"}
+    assert CARS.refusal(GUID, query) is None
+    for changed in ({**query, "width": "201"}, {**query, "more": "1"}, {k: v for k, v in query.items() if k != "crop"}):
+        assert CARS.refusal(GUID, changed) == "bad signature, key 'k1.cars'"
+
+
+def test_what_is_signed_is_the_guid_and_the_sorted_query() -> None:
+    message = f"media:{GUID}?format=webp&width=200"
+    digest = hmac.new(b"first secret", message.encode(), "sha256").digest()[:20]
+    assert sign(GUID, "first secret", {"width": "200", "format": "webp"}) == urlsafe_b64encode(digest).decode().strip(
+        "="
+    )
+
+
+def test_parameters_cannot_be_moved_into_the_guid() -> None:
+    signature = sign("a", "first secret", {"e": "9"})
+    assert not LINKS.verify("a?e=9", key_id="k1", signature=signature)
+    assert LINKS.verify("a", key_id="k1", signature=signature, parameters={"e": "9"})
+
+
+def test_links_are_stable_unless_they_have_a_lifetime() -> None:
+    assert "e" not in query_of(LINKS.link(GUID))
+    assert int(query_of(with_lifetime(100).link(GUID))["e"]) > NOW + 100
+
+
+@given(st.floats(1, 1e9), st.floats(0, 1e9))
+def test_a_link_lives_for_its_lifetime_and_half_as_long_again_at_most(seconds: float, later: float) -> None:
+    links = with_lifetime(seconds, NOW + later)
+    left = int(query_of(links.link(GUID))["e"]) - NOW - later
+    assert seconds <= left + 1e-3 <= 1.5 * seconds + 1.01
+
+
+def test_links_of_the_same_time_are_the_same() -> None:
+    """Half of a lifetime long, so that lists of tasks and caches see no new link at every look."""
+    day = 86_400
+    links = {with_lifetime(2 * day, NOW + hour * 3600).link(GUID) for hour in range(48)}
+    assert 2 <= len(links) <= 3
+
+
+def test_a_link_ends() -> None:
+    query = query_of(with_lifetime(100).for_project("cars").link(GUID))
+    assert with_lifetime(100, NOW + 99).refusal(GUID, query) is None
+    refusal = with_lifetime(100, NOW + 151).refusal(GUID, query)
+    assert refusal is not None
+    assert "expired at 2027-01-15T08:0" in refusal
+    assert "links refresh" in refusal
+
+
+def test_a_lifetime_that_was_set_later_does_not_end_links_without_one() -> None:
+    assert with_lifetime(100, NOW + 1e6).refusal(GUID, query_of(LINKS.link(GUID))) is None
+
+
+@pytest.mark.parametrize("ends", ["never", "", "1e99", "-1", "²", "1" * 400])
+def test_a_time_that_is_none_does_not_open(ends: str) -> None:
+    query = {"k": "k1", "e": ends, "s": sign(GUID, "first secret", {"e": ends})}
+    assert "expired" in (LINKS.refusal(GUID, query) or "")
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ({}, "no signature"),
+        ({"k": "k1"}, "no signature"),
+        ({"k": "k9", "s": "x"}, "unknown key id 'k9'"),
+        ({"k": "k9.cars", "s": "x"}, "unknown key id 'k9.cars'"),
+        ({"k": "k1", "s": "x"}, "bad signature, key 'k1'"),
+    ],
+)
+def test_the_operator_is_told_why(query: dict[str, str], reason: str) -> None:
+    assert LINKS.refusal(GUID, query) == reason
+
+
+@pytest.mark.parametrize(
+    ("link", "links", "current"),
+    [
+        pytest.param(CARS.link(GUID), CARS, True, id="as it would be signed now"),
+        pytest.param(LINKS.link(GUID), CARS, False, id="the key of no project"),
+        pytest.param(CARS.link(GUID), replace(CARS, signing_key="k2"), False, id="another key signs"),
+        pytest.param(LINKS.link(GUID), with_lifetime(100), False, id="no end where there should be one"),
+        pytest.param(with_lifetime(100).link(GUID), LINKS, False, id="an end where there should be none"),
+        pytest.param(with_lifetime(100).link(GUID), with_lifetime(100, NOW + 49), True, id="more than half is left"),
+        pytest.param(with_lifetime(100).link(GUID), with_lifetime(100, NOW + 101), False, id="less than half is left"),
+    ],
+)
+def test_what_need_not_be_signed_anew(link: str, links: MediaLinks, current: bool) -> None:
+    assert links.is_current(query_of(link)) is current
+
+
+def test_secrets_are_not_shown() -> None:
+    assert "secret" not in repr(CARS)

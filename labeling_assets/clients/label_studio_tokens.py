@@ -56,6 +56,15 @@ def credential(api_key: str, *, fetch: Callable[[str], str], clock: Callable[[],
     return _PersonalAccessToken(key, fetch, clock)
 
 
+def token_expiry(api_key: str) -> float | None:
+    """When a personal access token ends, in seconds since 1970; None for the other kind, which does not."""
+    claims = _claims(api_key.strip())
+    if claims is None:
+        return None
+    ends = claims.get("exp")
+    return float(ends) if isinstance(ends, int | float) else float("inf")
+
+
 class _LegacyToken:
     fetched = 0
 

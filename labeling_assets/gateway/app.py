@@ -3,6 +3,7 @@
 GET, HEAD /media/{guid}?k=<key id>&s=<signature>    200, 206, 304, 400, 403, 404, 412, 416, 502, 503
 GET, HEAD /projects/{slug}/tasks.{form}             see task_lists.py
 GET, POST /batches/{batch}/media, POST .../close    see push.py
+GET, HEAD /auth/media                               see sessions.py; only where Label Studio is known
 POST      /webhooks/label_studio/{instance}/{slug}  see webhook.py; only where webhooks are on
 GET, HEAD /metrics, /openapi.json, /docs            numbers for Prometheus; what this serves, for programs and people
 GET, HEAD /healthz                                  200 while the process runs
@@ -29,6 +30,7 @@ from labeling_assets.gateway.api_pages import ApiPages
 from labeling_assets.gateway.blocking_calls import BlockingCalls
 from labeling_assets.gateway.cors import Cors, checked_origins
 from labeling_assets.gateway.derivatives import DerivativeReader
+from labeling_assets.gateway.link_gate import LinkGate
 from labeling_assets.gateway.media import MediaCaches, MediaReader
 from labeling_assets.gateway.media_route import medium_asked_for
 from labeling_assets.gateway.metrics import MeasuredRequests, Metrics
@@ -79,7 +81,7 @@ def create_app(
 
     Args:
         database: Gives the connection; called in a worker thread for every query, so it must be cheap.
-        links: Verifies links; all its keys count.
+        links: Verifies links; all its keys count, but those that ApertureDB says were retired.
         origins: Websites that may load media, as `origins_for` gives them; `*` is all of them.
         inbox: Takes the webhooks of Label Studio; it runs as long as the application does.
         parts: Further routes, such as task lists and pushes.
@@ -94,12 +96,11 @@ def create_app(
     """
     calls, caches = BlockingCalls(threads=_THREADS, timeout_s=timeout_s), caches or MediaCaches()
     reader = MediaReader(database, calls, caches=caches, sources=sources)
-
-    derivatives = DerivativeReader(database, calls)
+    derivatives, gate = DerivativeReader(database, calls), LinkGate(links, database)
 
     async def media(request: Request) -> Response:
         guid = request.path_params["guid"]
-        return _refused_link(request, links, guid) or await medium_asked_for(
+        return await _refused_link(request, gate, guid) or await medium_asked_for(
             request, reader, guid, derivatives=derivatives, max_age_s=max_age_s
         )
 
@@ -120,6 +121,7 @@ def create_app(
             inbox.close()
         await reader.close()
         calls.close()
+        gate.close()
 
     routes = [
         Route("/media/{guid}", QuickEndpoint(media), methods=["GET", "HEAD"]),
@@ -149,17 +151,11 @@ def create_app(
     return app
 
 
-def _refused_link(request: Request, links: MediaLinks, guid: str) -> Response | None:
-    """403 unless the link is signed for this GUID. The log says why, the answer does not."""
-    query = request.query_params
-    key_id, signature = query.get("k"), query.get("s")
-    parameters = {name: value for name, value in query.items() if name not in ("k", "s")}
-    if not key_id or not signature:
-        reason = "no signature"
-    elif links.verify(guid, key_id=key_id, signature=signature, parameters=parameters):
+async def _refused_link(request: Request, gate: LinkGate, guid: str) -> Response | None:
+    """403 unless the link opens. The log says why, the answer does not."""
+    reason = await gate.refusal(guid, request.query_params)
+    if reason is None:
         return None
-    else:
-        reason = "bad signature" if key_id in links.keys else "unknown key id"
     _log.warning("Refused a link to medium %r: %s", guid[:_LONGEST_GUID], reason)
     return responses.error(403, "This link is not valid.", "The log of the media gateway says why.")
 

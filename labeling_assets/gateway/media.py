@@ -37,12 +37,14 @@ _GUESSED_BYTES: Final = 64 * 2**20  # of a medium of which ApertureDB does not s
 class MediaCaches:
     """Where contents are kept: small ones in `memory_bytes` of memory, others on the disk if there is a place.
 
-    What ApertureDB says of a medium is believed for `record_age_s` without asking again.
+    What ApertureDB says of a medium is believed for `record_age_s` without asking again. With `accel_path` a server
+    before the gateway sends the files of the disk itself: below this path of its own it serves their folder.
     """
 
     disk: DiskCache | None = None
     memory_bytes: int = 128 * 2**20
     record_age_s: float = 5.0
+    accel_path: str = ""
 
 
 class MediaReader:
@@ -126,6 +128,14 @@ class MediaReader:
         # A request that is given up must not take the others' read with it.
         content = await asyncio.shield(reading)
         return Content(content.medium, content.body.again()) if content else None
+
+    def accel_path(self, content: Content) -> str | None:
+        """Where the server before the gateway finds these bytes; None if it does not have them."""
+        disk, body = self._caches.disk, content.body
+        if not self._caches.accel_path or disk is None or not isinstance(body, FileBody):
+            return None
+        path = disk.path(content.medium.sha256)
+        return f"{self._caches.accel_path}{path.parent.name}/{path.name}" if body.path == path else None
 
     async def close(self) -> None:
         """Hang up where media are streamed from."""

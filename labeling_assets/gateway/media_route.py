@@ -40,7 +40,13 @@ async def medium_asked_for(
         medium = await reader.medium(record)
         return responses.headers_only(medium, max_age_s=max_age_s) if medium else _not_found(guid)
     content = await reader.content(record)
-    return await responses.bytes_asked_for(request, content, max_age_s=max_age_s) if content else _not_found(guid)
+    if content is None:
+        return _not_found(guid)
+    path = reader.accel_path(content)
+    if path is not None:
+        await content.body.close()
+        return responses.sent_by_proxy(content.medium, path, max_age_s=max_age_s)
+    return await responses.bytes_asked_for(request, content, max_age_s=max_age_s)
 
 
 async def _derivative(

@@ -47,6 +47,13 @@ def headers_only(medium: Medium, *, max_age_s: int) -> Response:
     return answer
 
 
+def sent_by_proxy(medium: Medium, path: str, *, max_age_s: int) -> Response:
+    """An answer without bytes: the server before the gateway sends those at `path` of its own, or a range of them."""
+    headers = _headers_of(medium, max_age_s)
+    del headers["Accept-Ranges"]  # nginx says it, and would say it twice
+    return Response(headers={**headers, "X-Accel-Redirect": path})
+
+
 async def bytes_asked_for(request: Request, content: Content, *, max_age_s: int) -> Response:
     """200 with the whole, 206 with one or several parts, or 416."""
     medium, wanted = content.medium, None

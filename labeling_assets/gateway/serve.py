@@ -17,13 +17,15 @@ from starlette.applications import Starlette
 from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.errors import ConfigurationError
 from labeling_assets.gateway.api_token import ApiToken
-from labeling_assets.gateway.app import create_app
+from labeling_assets.gateway.app import Part, create_app
 from labeling_assets.gateway.cors import origins_for
 from labeling_assets.gateway.disk_cache import DiskCache
 from labeling_assets.gateway.http_limits import LimitedHttp
+from labeling_assets.gateway.link_gate import LinkGate
 from labeling_assets.gateway.media import MediaCaches
 from labeling_assets.gateway.metrics import Metrics
 from labeling_assets.gateway.push import Push, PushRules
+from labeling_assets.gateway.sessions import LabelStudioSessions, MediaAccess
 from labeling_assets.gateway.task_lists import TaskLists
 from labeling_assets.gateway.webhook import WebhookInbox
 from labeling_assets.media_urls import MediaLinks
@@ -95,12 +97,11 @@ def media_caches(settings: Settings) -> MediaCaches:
             f"LABELING_ASSETS_GATEWAY_CACHE_MB is {limit_mb:g}, and media may have {largest_mb:g} MB: make it at least "
             "as large as LABELING_ASSETS_MEDIA_SIZE_LIMIT_MB, better ten times."
         )
-    return MediaCaches(DiskCache(settings.media_cache, int(limit_mb * 1e6)))
+    disk = DiskCache(settings.media_cache, int(limit_mb * 1e6))
+    return MediaCaches(disk, accel_path=settings.gateway_accel or "")
 
 
-def _parts(
-    settings: Settings, database: Callable[[], ApertureDB], links: MediaLinks, metrics: Metrics
-) -> list[TaskLists | Push]:
+def _parts(settings: Settings, database: Callable[[], ApertureDB], links: MediaLinks, metrics: Metrics) -> list[Part]:
     def projects() -> tuple[list[Project], list[BrokenProject]]:
         return readable_projects(settings.projects)
 
@@ -111,10 +112,14 @@ def _parts(
         media_types=frozenset(settings.push_types),
         networks=settings.allowed_networks(),
     )
-    return [
+    parts: list[Part] = [
         TaskLists(database, projects, links, token),
         Push(database, projects, token, rules, pushed=metrics.count_pushed),
     ]
+    label_studio_url = settings.label_studio_url or settings.local_stack.label_studio_url
+    if label_studio_url:
+        parts.append(MediaAccess(LabelStudioSessions(label_studio_url), LinkGate(links, database)))
+    return parts
 
 
 class AnnouncingServer(uvicorn.Server):

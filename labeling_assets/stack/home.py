@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import filelock
@@ -84,14 +84,14 @@ def child_environment(settings: Settings) -> dict[str, str]:
     return os.environ | {
         "LABELING_ASSETS_HOME": str(home),
         "LABELING_ASSETS_SENSORS": "on",
-        "LABELING_ASSETS_WEBHOOKS": _webhooks(settings),
+        "LABELING_ASSETS_WEBHOOKS": webhooks_of(settings),
         "DAGSTER_HOME": str(home / "dagster"),
         "ADB_LOG_FILE": "",  # else the library of ApertureDB writes a log into the current folder
         "PYTHONUNBUFFERED": "1",
     }
 
 
-def _webhooks(settings: Settings) -> str:
+def webhooks_of(settings: Settings) -> Literal["on", "off"]:
     """On, unless somebody said otherwise: the local Label Studio calls this machine, another one may not reach it."""
     asked = "webhooks" in settings.model_fields_set or settings.label_studio_url
     return settings.webhooks if asked else "on"

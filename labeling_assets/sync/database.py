@@ -1,5 +1,6 @@
 """What must be in ApertureDB before the first write: indexes, and no property of another type in the way."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from labeling_assets import names
@@ -48,6 +49,7 @@ _ENTITIES: Final[dict[str, tuple[str, ...]]] = {
     names.LABEL: (names.KEY, "LS_label"),
     names.SYNC: (names.KEY,),
     names.NOTE: (names.KEY, "LS_batch"),
+    names.LINK_RULE: (names.KEY,),
 }
 _CONNECTIONS: Final = (
     names.BATCH_MEDIA,
@@ -161,7 +163,17 @@ def _missing_indexes(existing: dict[str, Any], states: tuple[str, ...]) -> list[
     return [entry for entry in wanted if entry[2] not in (existing.get(entry[0]) or {}).get(entry[1], {})]
 
 
+def schema_conflicts(db: ApertureDB, state_properties: tuple[str, ...] = ()) -> list[str]:
+    """Our properties that a class has with another type, one sentence each."""
+    return list(_conflicts(db.one("GetSchema", {"type": "entities"}), state_properties))
+
+
 def _refuse_conflicts(answer: dict[str, Any], states: tuple[str, ...]) -> None:
+    for conflict in _conflicts(answer, states):
+        raise DataError(f"{conflict}. A type is fixed per class: remove or rename the property.")
+
+
+def _conflicts(answer: dict[str, Any], states: tuple[str, ...]) -> Iterator[str]:
     classes = (answer.get("entities") or {}).get("classes") or {}
     for class_name, types in _TYPES.items():
         held = (classes.get(class_name) or {}).get("properties") or {}
@@ -169,9 +181,9 @@ def _refuse_conflicts(answer: dict[str, Any], states: tuple[str, ...]) -> None:
         for prop, wanted in {**types, **marks}.items():
             found = _type_of(held.get(prop))
             if found not in (None, wanted):
-                raise DataError(
+                yield (
                     f"ApertureDB's class {class_name} already has a property {prop!r} of type {found}; "
-                    f"labeling_assets needs it as {wanted}. A type is fixed per class: remove or rename the property."
+                    f"labeling_assets needs it as {wanted}"
                 )
 
 

@@ -129,6 +129,29 @@ def noted_project(db: ApertureDB, ls: LabelStudio, slug: str) -> ProjectRecord |
     return _recorded(db, ls.url, instance, slug) if instance else None
 
 
+def recorded_projects(db: ApertureDB, url: str) -> tuple[list[ProjectRecord], list[tuple[str, str]]]:
+    """Every project that was noted for the server at this very address; slug and address of those on others.
+
+    Raises:
+        DataError: one of them was written in another version of the data model.
+    """
+    here, there = [], []
+    for row in db.find("FindEntity", None, class_name=names.PROJECT, properties=[names.SLUG, "LS_instance"]):
+        slug, instance = str(row[names.SLUG]), str(row["LS_instance"])
+        home = _address(db, instance)
+        record = _recorded(db, url, instance, slug) if home == url else None
+        if record is not None:
+            here.append(record)
+        else:
+            there.append((slug, home))
+    return sorted(here, key=lambda record: record.slug), sorted(there)
+
+
+def recognise_server(db: ApertureDB, ls: LabelStudio) -> None:
+    """Note the address of a server that is known under another one; see `recorded_project`."""
+    _known_instance(db, ls, "")
+
+
 def take_over_project(db: ApertureDB, ls: LabelStudio, project: Project, found: ls_client.Project) -> ProjectRecord:
     """Note a project that is in Label Studio already as that of the folder, with the configuration it has there.
 

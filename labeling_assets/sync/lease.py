@@ -18,7 +18,7 @@ from labeling_assets.errors import RefusedError, TransientError
 
 # In place of a batch, in the key of whoever makes tasks in a project. No batch has a name that begins with a slash.
 PUBLISHING: Final = "/publish"
-_LIFETIME_S: Final = 120.0
+LIFETIME_S: Final = 120.0
 
 
 class Lease:
@@ -64,7 +64,7 @@ class Lease:
         db.one("UpdateEntity", {"with_class": names.SYNC, "constraints": self.condition, "properties": properties})
 
     def _for_a_while(self, firm: bool) -> dict[str, float | bool]:
-        return {"LS_lease_until": self._clock() + _LIFETIME_S, "LS_lease_firm": firm}
+        return {"LS_lease_until": self._clock() + LIFETIME_S, "LS_lease_firm": firm}
 
     def _lost(self) -> TransientError:
         return TransientError(f"Another process took over {self.key!r}; this one stops. Run it again if needed.")
@@ -95,7 +95,7 @@ def lease(db: ApertureDB, key: str, *, clock: Callable[[], float] = time.time, w
         if time.monotonic() >= deadline:
             raise TransientError(
                 f"Another process is writing {key!r} ({holder}). Wait for it; "
-                f"if it was killed, its lease ends by itself within {_LIFETIME_S:g} s."
+                f"if it was killed, its lease ends by itself within {LIFETIME_S:g} s."
             )
         time.sleep(0.5)
     try:
@@ -146,7 +146,7 @@ def _take(db: ApertureDB, held: Lease, clock: Callable[[], float], instead_of: s
             "properties": {
                 "LS_lease_owner": held.owner,
                 "LS_lease_firm": False,
-                "LS_lease_until": clock() + _LIFETIME_S,
+                "LS_lease_until": clock() + LIFETIME_S,
             },
         },
     )

@@ -23,6 +23,7 @@ from labeling_assets.sync.adopt_listed_tasks import adopt_listed_tasks
 from labeling_assets.sync.database import prepare_database
 from labeling_assets.sync.labeling_project import ProjectRecord, ensure_project, project_key
 from labeling_assets.sync.lease import PUBLISHING, Lease, lease
+from labeling_assets.sync.link_rules import refuse_retired_key
 from labeling_assets.sync.media_store import STORED_AT, Medium, chunks, media_condition, media_of_batch
 from labeling_assets.sync.report import Note, Progress, PublishReport
 from labeling_assets.sync.resolve_tasks import claimed_guid
@@ -57,7 +58,7 @@ def publish_tasks(
     the others go on. An import that gave no answer is waited for, up to `settle_s` seconds.
 
     Raises:
-        ConfigurationError: label configuration or `data` mapping; nothing was sent.
+        ConfigurationError: label configuration, `data` mapping, or a retired key that signs links; nothing was sent.
         DataError: Label Studio is not the server it was.
         TransientError: a service went away or another process publishes; running again completes the batch.
     """
@@ -66,6 +67,8 @@ def publish_tasks(
     report = PublishReport(project.slug, batch)
     config = LabelConfig.parse(project.label_config())
     sources = data_sources(project, config)
+    links = links.for_project(project.slug)
+    refuse_retired_key(db, links)
     data = TaskData(sources, links, lambda medium: read_bytes(db, medium))
     # One importer a project: Label Studio serializes them anyway, and two could make one task, or the project, twice.
     # No batch has a name that begins with a slash. The wait outlasts the lease of one that was killed in an import.

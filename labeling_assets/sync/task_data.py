@@ -17,6 +17,8 @@ from labeling_assets.sync.task_tables import json_items, series_columns, table_r
 RESERVED: Final = ("guid", "import_batch")
 # How much text may stand in a task; longer texts belong behind a link (valueType="url").
 _TEXT_LIMIT: Final = 1_000_000
+_ADDRESS: Final = "url"
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _SOURCES: Final = ("link", "text", "html", "items", "rows", "series")
 # Tag, lower case, and what its valueType begins with -> what it takes, and from media of which types that is made.
 _CONTENTS: Final[dict[tuple[str, str], tuple[str, frozenset[str]]]] = {
@@ -55,7 +57,8 @@ class TaskData:
     @property
     def columns(self) -> tuple[str, ...]:
         """Properties of the medium that the data needs."""
-        return tuple(s.removeprefix("column:") for s in self.sources.values() if s.startswith("column:"))
+        columns = tuple(s.removeprefix("column:") for s in self.sources.values() if s.startswith("column:"))
+        return (*columns, "LS_source_uri") if _ADDRESS in columns else columns
 
     def build(self, medium: Medium, batch: str) -> dict[str, Any]:
         """The data of the task of a medium.
@@ -75,6 +78,8 @@ class TaskData:
             return self._content(medium, source)
         column = source.removeprefix("column:")
         value = medium.properties.get(column)
+        if value is None and column == _ADDRESS:
+            value = _address(medium)
         if value is None:
             raise InputError(
                 f"the medium has no {column!r}, which the variable ${variable} of the label configuration needs: "
@@ -94,6 +99,12 @@ class TaskData:
         if source == "rows":
             return table_rows(data, media_type)
         return series_columns(data, media_type) if source == "series" else _text(data)
+
+
+def _address(medium: Medium) -> str | None:
+    """Where the medium was fetched from: the manifest's column `url` is kept as this, without what gives access."""
+    source = str(medium.properties.get("LS_source_uri") or "")
+    return source if _SCHEME.match(source) else None
 
 
 def _text(data: bytes) -> str:

@@ -56,7 +56,8 @@ class TaskList:
     def __init__(self, db: ApertureDB, project: Project, links: MediaLinks) -> None:
         self._db, self._project = db, project
         self._sources = data_sources(project, LabelConfig.parse(project.label_config()))
-        self._data = TaskData(self._sources, links, lambda medium: read_bytes(db, medium))
+        own = links.for_project(project.slug)
+        self._data = TaskData(self._sources, own, lambda medium: read_bytes(db, medium))
 
     def write(self, file: IO[bytes], form: Format, *, batch: str | None = None, everything: bool = False) -> ListReport:
         """Write the tasks of a batch, or of all batches of the project.

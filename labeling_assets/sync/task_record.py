@@ -1,7 +1,12 @@
 """A task of Label Studio as commands of a query: what ApertureDB keeps of it, and its connections."""
 
+from collections.abc import Sequence
+
 from labeling_assets import names
-from labeling_assets.clients.constraints import equal
+from labeling_assets.clients.aperturedb import ApertureDB
+from labeling_assets.clients.constraints import equal, one_of
+from labeling_assets.clients.label_studio import TaskRow
+from labeling_assets.clients.label_studio_query import format_time
 from labeling_assets.clients.query import Query
 from labeling_assets.identity import labels_guid
 from labeling_assets.sync.labeling_project import ProjectRecord
@@ -11,6 +16,19 @@ from labeling_assets.sync.media_store import Medium
 def task_guid(record: ProjectRecord, task_id: int, created_at: str) -> str:
     """The key of a task in ApertureDB; SQLite gives the id of a deleted task again, so the time belongs to it."""
     return labels_guid("task", record.instance, record.project_id, task_id, created_at)
+
+
+def recorded_media(db: ApertureDB, record: ProjectRecord | None, tasks: Sequence[TaskRow]) -> dict[int, str]:
+    """Task id -> the GUID of the medium that ApertureDB has noted for this very task."""
+    if record is None or not tasks:
+        return {}
+    guids = {task_guid(record, task.id, format_time(task.created_at)): task.id for task in tasks}
+    condition = record.condition(one_of("LS_task_id", [task.id for task in tasks]))
+    wanted = [names.LS_GUID, "LS_media_guid"]
+    rows = db.find("FindEntity", condition, class_name=names.TASK, properties=wanted)
+    return {
+        guids[str(row[names.LS_GUID])]: str(row["LS_media_guid"]) for row in rows if str(row[names.LS_GUID]) in guids
+    }
 
 
 def find_project(query: Query, record: ProjectRecord) -> int:

@@ -11,8 +11,10 @@ from typing import Any
 import httpx
 
 from labeling_assets.gateway.api_token import ApiToken
+from labeling_assets.gateway.link_gate import LinkGate
 from labeling_assets.gateway.metrics import Metrics
 from labeling_assets.gateway.push import Push, PushRules
+from labeling_assets.gateway.sessions import LabelStudioSessions, MediaAccess
 from labeling_assets.gateway.task_lists import TaskLists
 from labeling_assets.projects import readable_projects
 from labeling_assets.settings import Settings
@@ -81,7 +83,8 @@ def running_api(key: str, projects: Path, *, push_rules: PushRules | None = None
         known = lambda: readable_projects(projects)  # noqa: E731  # shorter than a function
         lists = TaskLists(lambda: database, known, LINKS, token)
         push = Push(lambda: database, known, token, push_rules or rules(), pushed=metrics.count_pushed)
-        with gateway_client(database, parts=[lists, push], metrics=metrics, **options) as client:
+        access = MediaAccess(LabelStudioSessions("http://127.0.0.1:9"), LinkGate(LINKS, lambda: database))
+        with gateway_client(database, parts=[lists, push, access], metrics=metrics, **options) as client:
             client.headers.update(BEARER)
             yield Api(client, database, projects, metrics)
 

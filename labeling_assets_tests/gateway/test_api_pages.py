@@ -11,7 +11,9 @@ from starlette.routing import Route
 from labeling_assets.gateway.api_pages import ApiPages, document
 from labeling_assets.gateway.api_token import ApiToken
 from labeling_assets.gateway.app import create_app
+from labeling_assets.gateway.link_gate import LinkGate
 from labeling_assets.gateway.push import Push
+from labeling_assets.gateway.sessions import LabelStudioSessions, MediaAccess
 from labeling_assets.gateway.task_lists import TaskLists
 from labeling_assets.gateway.webhook import WebhookInbox
 from labeling_assets_tests.gateway.api import TOKEN, Api, rules
@@ -24,7 +26,8 @@ PATHS = document()["paths"]
 def routes(api: Api, tmp_path: Path) -> set[tuple[str, str]]:
     """Path and method of everything that is served; HEAD only where it is of use."""
     token, known = ApiToken(TOKEN), lambda: ([], [])
-    parts = [TaskLists(lambda: api.db, known, LINKS, token), Push(lambda: api.db, known, token, rules())]
+    access = MediaAccess(LabelStudioSessions("http://127.0.0.1:9"), LinkGate(LINKS, lambda: api.db))
+    parts = [TaskLists(lambda: api.db, known, LINKS, token), Push(lambda: api.db, known, token, rules()), access]
     inbox = WebhookInbox("a secret of webhooks", tmp_path / "notes", lambda: api.db)
     app = create_app(lambda: api.db, LINKS, (), inbox=inbox, parts=parts)
     assert all(isinstance(route, Route) for route in app.routes)

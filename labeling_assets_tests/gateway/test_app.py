@@ -227,6 +227,28 @@ def test_label_studio_may_read_errors(gateway: httpx.Client, guid: str) -> None:
     assert answer.headers["access-control-allow-origin"] == LABEL_STUDIO
 
 
+@pytest.mark.parametrize(
+    ("method", "asked", "status"),
+    [
+        ("HEAD", {}, 200),
+        ("GET", {"Range": "bytes=0-0"}, 206),
+        ("GET", {"If-None-Match": "*"}, 304),
+        ("POST", {}, 405),
+    ],
+)
+def test_every_answer_says_who_may_read_it(
+    gateway: httpx.Client, method: str, asked: dict[str, str], status: int
+) -> None:
+    answer = gateway.request(method, link("picture"), headers={"Origin": LABEL_STUDIO, **asked})
+    allowed = answer.headers["access-control-allow-origin"]
+    assert (answer.status_code, allowed, answer.headers["vary"]) == (status, LABEL_STUDIO, "Origin")
+
+
+@pytest.mark.parametrize("origin", [LABEL_STUDIO, "http://evil.example.org"])
+def test_caches_know_that_a_preflight_depends_on_the_origin(gateway: httpx.Client, origin: str) -> None:
+    assert preflight(gateway, origin).headers["vary"] == "Origin"
+
+
 ELSEWHERE = [
     "http://labels.example.org",
     "https://labels.example.org:8080",

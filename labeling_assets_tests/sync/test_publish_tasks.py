@@ -19,6 +19,7 @@ from labeling_assets.sync.labeling_project import ensure_project
 from labeling_assets.sync.lease import lease
 from labeling_assets_tests.faults.contents import expire_leases
 from labeling_assets_tests.sync.recordings import film, pdf
+from labeling_assets_tests.sync.served_files import served
 from labeling_assets_tests.sync.world import LINKS, World, box, picture, pictures
 
 SHOP = '<View><Text name="t" value="$shop"/><Choices name="c" toName="t"><Choice value="ok"/></Choices></View>'
@@ -301,7 +302,7 @@ def test_label_studio_takes_a_table_in_every_form_that_its_tags_show(make_world:
     assert data["series"] == {"time": [0, 1], "speed": [1.5, 2]}
     assert data["table"] == [{"Time": "0", "Speed": "1.5"}, {"Time": "1", "Speed": "2"}]
     assert data["text"] == "Time,Speed\n0,1.5\n1,2\n"
-    assert data["address"] == LINKS.link(data["guid"])
+    assert data["address"] == LINKS.for_project("cars").link(data["guid"])
     (failed,) = report.failed
     assert failed.text.startswith("line 2 of the CSV has 1 cells, the first has 2")
 
@@ -313,7 +314,7 @@ def test_label_studio_takes_pages_that_embed_a_pdf(make_world: Callable[..., Wor
     world.hand_in({"a.pdf": pdf(2)})
     world.publish()
     (data,) = [task["data"] for task in world.tasks()]
-    assert data["pdf"] == LINKS.link(data["guid"])
+    assert data["pdf"] == LINKS.for_project("cars").link(data["guid"])
     assert data["page"].startswith(f'<embed src="{html.escape(data["pdf"])}" type="application/pdf"')
 
 
@@ -394,3 +395,26 @@ def test_another_project_under_the_same_id_stops_everything(published: World):
 def test_a_sync_before_the_first_task_says_what_to_do(world: World):
     with pytest.raises(DataError, match=r"has no tasks in .* yet: materialize its tasks first"):
         world.collect()
+
+
+def test_tasks_may_have_the_owners_own_links(make_world: Callable[..., World]):
+    """Label Studio shows what the manifest says; the medium is known by its GUID."""
+    world = make_world(yaml="data: {image: column:link}")
+    manifest = "path,link\na.png,https://cdn.example.org/a.png?token=1\n"
+    world.hand_in({"a.png": picture(), "manifest.csv": manifest})
+    world.publish()
+    (task,) = world.tasks()
+    assert task["data"]["image"] == "https://cdn.example.org/a.png?token=1"
+    world.annotate(task["id"], box())
+    assert (world.collect().created, world.boxes("car")) == (1, 1)
+
+
+def test_tasks_may_have_the_address_that_a_medium_came_from(make_world: Callable[..., World]):
+    world = make_world(yaml="data: {image: column:url}")
+    with served({"a.png": picture()}) as address:
+        world.hand_in({"manifest.csv": f"url\n{address}/a.png\n"})
+    world.publish()
+    (task,) = world.tasks()
+    assert task["data"]["image"] == f"{address}/a.png"
+    world.annotate(task["id"], box())
+    assert (world.collect().created, world.boxes("car")) == (1, 1)

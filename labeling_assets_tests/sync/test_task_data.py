@@ -66,6 +66,27 @@ def test_every_task_names_its_medium_and_its_batch():
     assert build("link") == {"guid": "g-1", "import_batch": "May", "v": LINKS.link("g-1")}
 
 
+@pytest.mark.parametrize(
+    ("properties", "value"),
+    [
+        ({"LS_source_uri": "https://cdn.example.org/a.png"}, "https://cdn.example.org/a.png"),
+        ({"LS_source_uri": "s3://bucket/a.png"}, "s3://bucket/a.png"),
+        (
+            {"LS_source_uri": "https://cdn.example.org/a.png", "url": "https://own.example.org/a"},
+            "https://own.example.org/a",
+        ),
+    ],
+)
+def test_the_column_url_is_where_the_medium_came_from(properties: dict[str, str], value: str):
+    """A property of that name, which media have that ApertureDB held before, counts first."""
+    assert build("column:url", **properties)["v"] == value
+
+
+def test_a_file_came_from_no_address():
+    with pytest.raises(InputError, match="the medium has no 'url'"):
+        build("column:url", LS_source_uri="a.png")
+
+
 def test_a_column_is_passed_on_in_its_type():
     assert build("column:price", price=2.5)["v"] == 2.5
 

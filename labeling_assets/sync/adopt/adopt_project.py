@@ -29,7 +29,7 @@ from labeling_assets.sync.adopt.find_task_media import TaskMediaFinder, TaskMedi
 from labeling_assets.sync.adopt.match_media import ColumnMatcher, LinkMatcher, Matcher, NameMatcher, NoMatcher
 from labeling_assets.sync.adopt.project_adoption_report import ProjectAdoption
 from labeling_assets.sync.adopt.task_files import TaskFiles, files_client, link_keys
-from labeling_assets.sync.adopt.write_adopted_tasks import Adoption, AdoptionWriter, media_in_batch, recorded_media
+from labeling_assets.sync.adopt.write_adopted_tasks import Adoption, AdoptionWriter, media_in_batch
 from labeling_assets.sync.batch_rows import checked_batch
 from labeling_assets.sync.database import prepare_database
 from labeling_assets.sync.labeling_project import (
@@ -42,6 +42,7 @@ from labeling_assets.sync.labeling_project import (
 from labeling_assets.sync.lease import PUBLISHING, Lease, lease
 from labeling_assets.sync.report import Progress
 from labeling_assets.sync.task_data import data_sources
+from labeling_assets.sync.task_record import recorded_media
 
 _PAGE: Final = 100  # tasks that are read, matched and written together
 _NOT_FOUND: Final = 404

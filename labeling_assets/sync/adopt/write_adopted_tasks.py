@@ -18,7 +18,7 @@ from labeling_assets.sync.change_tasks import change_tasks
 from labeling_assets.sync.labeling_project import ProjectRecord
 from labeling_assets.sync.lease import Lease
 from labeling_assets.sync.media_store import KINDS, Medium
-from labeling_assets.sync.task_record import add_task, find_project, task_guid
+from labeling_assets.sync.task_record import add_task, find_project
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +47,6 @@ class Adoption:
     @property
     def is_done(self) -> bool:
         return self.connected and self.recorded and self.medium.claim is None and not self.differs
-
-
-def recorded_media(db: ApertureDB, record: ProjectRecord | None, tasks: Sequence[TaskRow]) -> dict[int, str]:
-    """Task id -> the GUID of the medium that ApertureDB has noted for this very task."""
-    if record is None or not tasks:
-        return {}
-    guids = {task_guid(record, task.id, format_time(task.created_at)): task.id for task in tasks}
-    condition = record.condition(one_of("LS_task_id", [task.id for task in tasks]))
-    wanted = [names.LS_GUID, "LS_media_guid"]
-    rows = db.find("FindEntity", condition, class_name=names.TASK, properties=wanted)
-    return {
-        guids[str(row[names.LS_GUID])]: str(row["LS_media_guid"]) for row in rows if str(row[names.LS_GUID]) in guids
-    }
 
 
 def media_in_batch(db: ApertureDB, batch: str, guids: Sequence[str]) -> set[str]:

@@ -293,8 +293,10 @@ def show(row: dict[str, Any], *, as_json: bool) -> None:
         print(json.dumps(row), flush=True)
         return
     ratio = "" if row["ratio"] is None else f"{row['ratio']:.3f}"
-    numbers = f"{row['ours']:>12,.1f} {row['floor']:>12,.1f} {row['unit']:<10} {ratio:>6} {row['target']:>6}"
-    print(f"{row['name']:<52} {numbers} {'met' if row['met'] else 'MISSED'}", flush=True)
+    target = "" if row["target"] is None else row["target"]
+    verdict = {True: "met", False: "MISSED", None: ""}[row["met"]]
+    numbers = f"{row['ours']:>12,.1f} {row['floor']:>12,.1f} {row['unit']:<10} {ratio:>6} {target:>6}"
+    print(f"{row['name']:<52} {numbers} {verdict}", flush=True)
 
 
 if __name__ == "__main__":

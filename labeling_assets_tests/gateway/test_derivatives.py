@@ -11,6 +11,7 @@ from labeling_assets.clients.constraints import equal
 from labeling_assets.clients.query import Query
 from labeling_assets.errors import InputError
 from labeling_assets.gateway.derivatives import Derivative
+from labeling_assets.gateway.media import MediaCaches
 from labeling_assets.identity import labels_guid, sha256_of
 from labeling_assets_tests.gateway.running import LINKS, WatchedDatabase, add_object, gateway_client, link
 
@@ -41,7 +42,7 @@ def street(watched: WatchedDatabase) -> Iterator[httpx.Client]:
         held = {"LS_guid": key, "LS_media_guid": of}
         query.add("AddBoundingBox", {"image_ref": 1, "rectangle": BOX, "properties": held})
         watched.run(query)
-    with gateway_client(watched) as client:
+    with gateway_client(watched, caches=MediaCaches(record_age_s=0)) as client:
         yield client
     watched.one("DeleteImage", {"constraints": equal("guid", "street")})
 

@@ -14,7 +14,6 @@ rows without a target say where the time goes; the run that wrote an annotation 
 
 import argparse
 import io
-import json
 import math
 import os
 import random

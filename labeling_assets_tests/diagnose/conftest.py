@@ -5,8 +5,6 @@ import pytest
 from labeling_assets_tests.diagnose.patient import Patient, healthy
 from labeling_assets_tests.pipeline import Pipeline
 
-pytest_plugins = ("labeling_assets_tests.pipeline_fixtures",)
-
 
 @pytest.fixture
 def patient(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Patient]:

@@ -16,6 +16,8 @@ from labeling_assets.sync.link_rules import deny_medium, retire
 from labeling_assets_tests.diagnose.patient import Patient, with_header, without_header, without_question
 from labeling_assets_tests.sync.served_files import served
 
+pytest_plugins = ("labeling_assets_tests.pipeline_fixtures",)
+
 
 @pytest.mark.parametrize(
     ("gateway", "label_studio", "level", "text"),

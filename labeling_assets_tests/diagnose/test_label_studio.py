@@ -20,6 +20,8 @@ from labeling_assets_tests.diagnose.patient import Patient
 from labeling_assets_tests.sync.served_files import served
 from labeling_assets_tests.sync.world import write_project
 
+pytest_plugins = ("labeling_assets_tests.pipeline_fixtures",)
+
 
 def server(tmp_path: Path, url: str, key: str) -> list[Finding]:
     found: list[LabelStudio] = []

@@ -4,6 +4,9 @@ from labeling_assets.settings import load_settings
 from labeling_assets.sync.webhook_notes import news_of
 from labeling_assets_tests.diagnose.patient import Patient
 
+pytest_plugins = ("labeling_assets_tests.pipeline_fixtures",)
+
+
 EVERYTHING = {
     "projects.readable",
     "database.reachable",

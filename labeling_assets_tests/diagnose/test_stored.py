@@ -4,6 +4,8 @@ from pydantic import SecretStr
 
 from labeling_assets_tests.diagnose.patient import Patient
 
+pytest_plugins = ("labeling_assets_tests.pipeline_fixtures",)
+
 
 def test_a_key_that_is_gone(patient: Patient) -> None:
     patient.settings_with(link_keys={"k2": SecretStr("a newer secret of links")})

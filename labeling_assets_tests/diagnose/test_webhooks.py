@@ -14,6 +14,8 @@ from labeling_assets.sync.register_webhook import refused_address
 from labeling_assets_tests.conftest import BOXES
 from labeling_assets_tests.diagnose.patient import Patient
 
+pytest_plugins = ("labeling_assets_tests.pipeline_fixtures",)
+
 
 def hook_of(patient: Patient) -> dict:
     (hook,) = patient.pipeline.ls.webhooks(patient.record.project_id)

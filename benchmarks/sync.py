@@ -284,7 +284,7 @@ def _changed(
         db.recorded.clear()
         copy = bench.folder / f"copy-{next(bench.numbers)}"
         shutil.copytree(place, copy)  # nobody writes now
-        ours.append(_seconds(partial(collect_annotations, db, bench.ls, project, batch="May")))
+        ours.append(_seconds(partial(collect_annotations, db, bench.ls, project, batch="May", changed=True)))
         recorded = list(db.recorded)
         since = parse_time(state.watermark) - timedelta(seconds=60)
         with bench.database(copy) as (other, _):

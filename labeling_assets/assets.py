@@ -18,6 +18,7 @@ GROUP: Final = "labeling"
 MEDIA: Final = dg.AssetKey("media")
 APERTUREDB_POOL: Final = "aperturedb"
 LABEL_STUDIO_POOL: Final = "label_studio"
+_SENSOR_TAG: Final = "dagster/sensor_name"  # Dagster's, of runs that a sensor asked for
 
 
 class SyncConfig(dg.Config):
@@ -171,6 +172,7 @@ def _annotations(project: Project) -> dg.AssetsDefinition:
                 allow_mass_deletion=config.allow_mass_deletion,
                 run_id=_run_id(context),
                 progress=context.log.info,
+                changed=_SENSOR_TAG in context.run.tags,
             )
             pictures = [] if report.idle else labelled_pictures(db, project, batch=batch)
             versions = batch_versions(db, project.slug, batch)

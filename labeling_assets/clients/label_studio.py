@@ -26,6 +26,7 @@ from labeling_assets.clients.label_studio_query import (
 from labeling_assets.clients.label_studio_records import (
     PROBED,
     PUSH_FIELDS,
+    QUICK_FIELDS,
     ROW_FIELDS,
     SYNC_FIELDS,
     Annotation,
@@ -126,9 +127,13 @@ class LabelStudio:
 
     # Projects
 
-    def project(self, project_id: int) -> Project:
-        """Raises RefusedError with status 404 when there is none."""
-        return Project.from_json(self._connection.get(f"/api/projects/{project_id}/"))
+    def project(self, project_id: int, *, counted: bool = True) -> Project:
+        """One project; not `counted`, without what takes the server time: a tenth of a second for 50,000 tasks.
+
+        Raises RefusedError with status 404 when there is none.
+        """
+        params = None if counted else {"include": ",".join(QUICK_FIELDS)}
+        return Project.from_json(self._connection.get(f"/api/projects/{project_id}/", params))
 
     def projects(self, title_contains: str = "") -> list[Project]:
         """All projects by id, or those whose title contains the text in any case."""

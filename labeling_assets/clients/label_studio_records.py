@@ -40,6 +40,11 @@ PUSH_FIELDS: Final = (
     *("result", "model_version", "score", "completed_by", "was_cancelled", "ground_truth", "import_id"),
 )
 ROW_FIELDS: Final = ("id", "updated_at", "created_at", "data")
+# Of a project: all that is used, without counters but one.
+QUICK_FIELDS: Final = (
+    *("id", "title", "description", "created_at", "label_config", "maximum_annotations", "model_version"),
+    "task_number",
+)
 # How many tasks a probe looks at: the newest alone would hide that one before it changed and was committed late.
 PROBED: Final = 25
 
@@ -53,14 +58,17 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project and its counters. `created_at` tells a project from another one that got its id again."""
+    """A project and its counters. `created_at` tells a project from another one that got its id again.
+
+    `total_annotations_number` is None, and `raw` holds `QUICK_FIELDS` only, if the project was read without counters.
+    """
 
     id: int
     title: str
     created_at: datetime
     label_config: str = field(repr=False)
     task_number: int
-    total_annotations_number: int
+    total_annotations_number: int | None
     maximum_annotations: int
     raw: dict[str, Any] = field(repr=False)
 
@@ -72,7 +80,7 @@ class Project:
             created_at=parse_time(raw["created_at"]),
             label_config=raw["label_config"] or "",
             task_number=raw.get("task_number") or 0,
-            total_annotations_number=raw.get("total_annotations_number") or 0,
+            total_annotations_number=raw.get("total_annotations_number"),
             maximum_annotations=raw.get("maximum_annotations") or 1,
             raw=raw,
         )

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from labeling_assets import names
 from labeling_assets.clients import label_studio as ls_client
 from labeling_assets.clients.aperturedb import ApertureDB, Object
-from labeling_assets.clients.constraints import Condition, equal, missing, not_equal
+from labeling_assets.clients.constraints import equal, missing
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.clients.label_studio_query import format_time, in_batch, updated_since
 from labeling_assets.clients.query import Query
@@ -31,6 +31,7 @@ from labeling_assets.sync.collect.planned_changes import (
 from labeling_assets.sync.collect.read_tasks import ReadChunk, TaskReader
 from labeling_assets.sync.collect.withdraw_tasks import (
     annotations_of,
+    count_live_tasks,
     live_tasks,
     missing_tasks,
     twins_of,
@@ -65,6 +66,7 @@ def collect_annotations(
     wait_s: float = 30.0,
     allow_mass_deletion: bool = False,
     agreed: BatchPlan | None = None,
+    changed: bool = False,
 ) -> CollectReport:
     """Make ApertureDB equal to Label Studio for one batch.
 
@@ -82,6 +84,7 @@ def collect_annotations(
         wait_s: How long to wait for another run of the same batch; one that takes longer is worth a message.
         allow_mass_deletion: A person has said that it is meant when much of a batch, or the project, is gone.
         agreed: What may be done; anything else stops the sync. See `plan_annotations`.
+        changed: It is known that something changed, so it is read without a look whether it did.
 
     Raises:
         DataError: the project was never made, is gone, or Label Studio was rebuilt; too much is gone at once; something
@@ -99,9 +102,8 @@ def collect_annotations(
             raise
         return _withdraw_all(db, project, record, report, run_id=run_id, wait_s=wait_s)
     noted = notes_of_batch(db, record, batch)  # before Label Studio is read: what it says is not older than they are
-    report.idle = (
-        not full and not noted and _idle(db, ls, project, record, state, batch=batch, tasks=current.task_number)
-    )
+    looks = not (full or noted or changed)
+    report.idle = looks and _idle(db, ls, project, record, state, batch=batch, tasks=current.task_number)
     if not report.idle:
         order = _Order(full, run_id, progress, wait_s, allow_mass_deletion, agreed)
         state = _sync(db, ls, project, record, current, report, noted, order=order)
@@ -150,7 +152,8 @@ def _sync(
         applier = _Applier(db, project, record, report, writer, held=held, guard=guard, agreed=order.agreed)
         reader = TaskReader(ls, record, report, waiting=applier.keep_lease)
         walk = _Walk(db, ls, project, record, report, reader, applier, full=order.full, progress=order.progress)
-        state = applier.close(walk.run(before), reader.seen, task_number=current.task_number, full=order.full)
+        state = walk.run(before)
+        state = applier.close(state, reader.seen, others=walk.others(current.task_number), full=order.full)
         same: dict[str, Any] = {"batch": report.batch, "held": held, "annotators": users, "run_id": run_id}
         kept = keep_noted_versions(db, record, noted, **same, erase=project.allow_deletions)
         report.noted, report.problems = kept.count, [*report.problems, *kept.problems]
@@ -223,7 +226,7 @@ def _withdraw_all(
     report.tasks_withdrawn = len(gone)
     text = f"project {record.project_id} is gone; its tasks in this batch were withdrawn, as --allow-mass-deletion says"
     report.problems.append(Note("Label Studio", text))
-    if not _live_tasks(db, record):
+    if not count_live_tasks(db, record):
         forget_project(db, record)
     return report
 
@@ -262,18 +265,13 @@ def _idle(
     """Two looks: the project's own record, with its number of tasks, and one row of the overlap window."""
     if state.quarantined or state.window_total < 0 or (state.others and project.unexpected == "fail"):
         return False
-    filters = [in_batch(batch)] if state.since is None else [in_batch(batch), updated_since(state.since)]
+    # The time first: where it has to be compared row by row, the batch is then looked for in a few rows only.
+    filters = [in_batch(batch)] if state.since is None else [updated_since(state.since), in_batch(batch)]
     if not state.matches(ls.newest_change(record.project_id, filters)):
         return False
-    if _live_tasks(db, record) + state.others == tasks:
+    if count_live_tasks(db, record) + state.others == tasks:
         return True
-    here = _live_tasks(db, record, equal("LS_batch", batch))
-    return ls.count_tasks(record.project_id, [in_batch(batch)]) == here
-
-
-def _live_tasks(db: ApertureDB, record: ProjectRecord, *conditions: Condition) -> int:
-    live = record.condition(not_equal("LS_state", "withdrawn"), *conditions)
-    return db.count("FindEntity", live, class_name=names.TASK)
+    return ls.count_tasks(record.project_id, [in_batch(batch)]) == count_live_tasks(db, record, batch)
 
 
 class _Taker(Protocol):
@@ -311,6 +309,8 @@ class _Walk:
         self._db, self._ls, self._project, self._record, self._report = db, ls, project, record, report
         self._reader, self._taker, self._full, self._progress = reader, taker, full, progress
         self._read: set[int] = set()
+        self._new = 0
+        self._live: int | None = None
 
     def run(self, state: SyncState) -> SyncState:
         since = None if self._full else state.since
@@ -331,6 +331,7 @@ class _Walk:
             chunk = compare(self._db, self._record, self._project, read, full=self._full)
             state = self._taker.take(chunk, state)
             self._read.update(chunk.tasks)
+            self._new += sum(task.recorded_state in (None, "withdrawn") for task in chunk.resolved)
             self._report.problems += chunk.refused
             self._report.tasks_read += len(chunk.tasks)
             self._progress(f"{self._report.tasks_read} tasks read")
@@ -338,14 +339,23 @@ class _Walk:
 
     def _withdraw(self, state: SyncState) -> SyncState:
         """Tasks that Label Studio no longer has. Annotations that moved to a twin are written there first."""
-        new, batch = self._taker.unwritten_tasks(), self._report.batch
-        found = missing_tasks(self._db, self._ls, self._record, batch=batch, new=new, full=self._full)
+        # What is new must be written to be counted; else the counts are read while the last chunk is being written.
+        new = self._taker.unwritten_tasks() if self._new else 0
+        how: dict[str, Any] = {"batch": self._report.batch, "full": self._full, "listed": bool(state.quarantined)}
+        found = missing_tasks(self._db, self._ls, self._record, new=new, **how)
+        if not self._new and not found.gone:
+            self._live = count_live_tasks(self._db, self._record)
         twins = twins_of(self._ls, self._record, found)
         state = self._take(self._reader.by_id(twins), state)
         self._taker.withdraw(found.gone, len(found.known), shown=set(twins.values()))
         # All of them were read again; one that was not is no more, or stands in another batch.
         kept = {task: why for task, why in state.quarantined.items() if task in self._read | found.left}
         return replace(state, quarantined={**kept, **found.moved})
+
+    def others(self, task_number: int) -> int:
+        """How many of the project's tasks in Label Studio ApertureDB does not know, when everything is written."""
+        live = self._live if self._live is not None else count_live_tasks(self._db, self._record)
+        return max(0, task_number - live)
 
     def _went_back(self, watermark: str) -> bool:
         """Whether Label Studio shows nothing as new as what was read last: no time tells then what else is older."""
@@ -408,11 +418,10 @@ class _Applier:
         """Nobody else may write while something long is being read."""
         self._held.run(self._db, Query())
 
-    def close(self, state: SyncState, seen: dict[int, str], *, task_number: int, full: bool) -> SyncState:
+    def close(self, state: SyncState, seen: dict[int, str], *, others: int, full: bool) -> SyncState:
         """Everything was read and written: the next sync begins here."""
         media = media_of_tasks(self._db, self._record, self._report.batch) if full else self._touched
         settle_media_states(self._db, self._project, self._record, media, held=self._held)
-        others = max(0, task_number - _live_tasks(self._db, self._record))
         state = replace(state, others=others).closed(seen)
         query = Query()
         state.save(query, self._held.condition)

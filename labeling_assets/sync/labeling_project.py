@@ -20,6 +20,7 @@ from labeling_assets.projects import Project
 from labeling_assets.sync.database import SCHEMA_VERSION, refuse_other_schema
 
 _NOT_FOUND: Final = 404
+OF_PROJECT: Final = ("LS_project", "LS_instance")  # whose task or annotation an object is; see `ProjectRecord.has`
 _log = logging.getLogger(__name__)
 
 
@@ -38,6 +39,13 @@ class ProjectRecord:
     def condition(self, *more: Condition) -> Condition:
         """Matches the tasks, or the annotations, of this project on this server, if `more` holds too."""
         return all_of(equal("LS_project", self.slug), equal("LS_instance", self.instance), *more)
+
+    def has(self, row: Object) -> bool:
+        """Whether a task or an annotation, read with `LS_project` and `LS_instance`, is of this project on this server.
+
+        For look-ups by ids: as conditions these two would let a server begin with all tasks of the project.
+        """
+        return (row["LS_project"], row["LS_instance"]) == (self.slug, self.instance)
 
     def sync_key(self, batch: str) -> str:
         """The key of the sync state of a batch."""
@@ -78,7 +86,7 @@ def checked_project(ls: LabelStudio, record: ProjectRecord) -> ls_client.Project
         DataError: another project has its id: the server was rebuilt. Nothing was written.
     """
     try:
-        found = ls.project(record.project_id)
+        found = ls.project(record.project_id, counted=False)
     except RefusedError as error:
         if error.status != _NOT_FOUND:
             raise
@@ -193,7 +201,7 @@ def _known_instance(db: ApertureDB, ls: LabelStudio, slug: str) -> str | None:
 def _is_there(ls: LabelStudio, row: Object) -> bool:
     """Whether this server has that project: the same id, made in the same microsecond."""
     try:
-        found = ls.project(int(row["LS_project_id"]))
+        found = ls.project(int(row["LS_project_id"]), counted=False)
     except RefusedError:
         return False
     return format_time(found.created_at) == str(row["LS_project_created_at"])

@@ -92,8 +92,9 @@ def _recorded_tasks(db: ApertureDB, record: ProjectRecord, tasks: Iterable[RawTa
     """Key of a task -> GUID of the medium it was made for, its state, and its batch."""
     wanted = [names.LS_GUID, "LS_media_guid", "LS_state", "LS_batch"]
     found: dict[str, tuple[str, str, str]] = {}
-    for chunk in chunks([str(task["id"]) for task in tasks], 500):
-        condition = record.condition(one_of("LS_task_id", [int(task) for task in chunk]))
+    # The key says server and project, too: one condition, so no server can begin with the less selective one.
+    for chunk in chunks([created_task_guid(record, task) for task in tasks], 500):
+        condition = one_of(names.LS_GUID, chunk)
         for row in db.find("FindEntity", condition, class_name=names.TASK, properties=wanted):
             found[str(row[names.LS_GUID])] = (str(row["LS_media_guid"]), str(row["LS_state"]), str(row["LS_batch"]))
     return found

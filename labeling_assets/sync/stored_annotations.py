@@ -13,7 +13,7 @@ from labeling_assets.clients.query import Query
 from labeling_assets.errors import DataError
 from labeling_assets.identity import labels_guid
 from labeling_assets.mapping.annotation import MAPPING_VERSION, content_hash
-from labeling_assets.sync.labeling_project import ProjectRecord
+from labeling_assets.sync.labeling_project import OF_PROJECT, ProjectRecord
 from labeling_assets.sync.media_store import chunks
 
 _PROPERTIES: Final = (
@@ -89,8 +89,8 @@ def annotations_of_tasks(
     """Task id -> GUID -> annotation, tombstones included."""
     found: dict[int, dict[str, StoredAnnotation]] = {}
     for chunk in chunks([str(task) for task in task_ids], 500):
-        condition = record.condition(one_of("LS_task_id", [int(task) for task in chunk]))
-        for row in db.find("FindEntity", condition, class_name=names.ANNOTATION, properties=_PROPERTIES):
+        condition, wanted = one_of("LS_task_id", [int(task) for task in chunk]), (*_PROPERTIES, *OF_PROJECT)
+        for row in filter(record.has, db.find("FindEntity", condition, class_name=names.ANNOTATION, properties=wanted)):
             stored = StoredAnnotation.of(row)
             found.setdefault(stored.task_id, {})[stored.guid] = stored
     return found

@@ -148,7 +148,8 @@ def _target(
                 f"{project.slug!r} is project {record.project_id} in {ls.url} already. Adopt project {project_id} "
                 "into a folder of its own."
             )
-        return checked_project(ls, record), record
+        checked_project(ls, record)
+        return ls.project(project_id), record
     try:
         there = ls.project(project_id)
     except RefusedError as error:
@@ -188,7 +189,7 @@ def _refuse_differences(ls: LabelStudio, project: Project, there: ProjectThere) 
 
 
 def _describe(report: ProjectAdoption, ls: LabelStudio, project: Project, there: ProjectThere) -> None:
-    report.title, report.annotations = there.title, there.total_annotations_number
+    report.title, report.annotations = there.title, there.total_annotations_number or 0
     report.project_url = f"{ls.url}/projects/{there.id}"
     report.differences = _differences(project, there)
 

@@ -8,7 +8,7 @@ from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.clients.constraints import equal, one_of
 from labeling_assets.clients.query import Query
 from labeling_assets.projects import Project
-from labeling_assets.sync.labeling_project import ProjectRecord
+from labeling_assets.sync.labeling_project import OF_PROJECT, ProjectRecord
 from labeling_assets.sync.lease import Lease
 from labeling_assets.sync.media_store import chunks, media_by_guid
 
@@ -28,10 +28,9 @@ def settle_media_states(
     """Let media be as far as the furthest of their tasks; returns how many were not. Writes nothing if none was."""
     settled = 0
     for some in chunks(guids, 500):
-        condition = record.condition(one_of("LS_media_guid", some))
-        wanted = ["LS_media_guid", "LS_state"]
+        condition, wanted = one_of("LS_media_guid", some), ["LS_media_guid", "LS_state", *OF_PROJECT]
         states: dict[str, set[str]] = {}
-        for row in db.find("FindEntity", condition, class_name=names.TASK, properties=wanted):
+        for row in filter(record.has, db.find("FindEntity", condition, class_name=names.TASK, properties=wanted)):
             states.setdefault(str(row["LS_media_guid"]), set()).add(str(row["LS_state"]))
         query = Query()
         for guid, media in media_by_guid(db, states, (names.GUID, project.state)).items():

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB, Object
-from labeling_assets.clients.constraints import equal, not_equal
+from labeling_assets.clients.constraints import Condition, equal, not_equal
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.clients.label_studio_query import format_time, in_batch, parse_time
 from labeling_assets.clients.query import Query
@@ -28,7 +28,7 @@ class Missing:
     """Tasks of a batch that Label Studio no longer shows in it, of the `known` ones that ApertureDB has.
 
     `gone` holds what ApertureDB knows of those that were deleted; `moved` are still there under another
-    `data.import_batch`, task id -> reason.
+    `data.import_batch`, task id -> reason. `known` is empty where nothing is missing, unless it was asked for.
     """
 
     gone: list[Object] = field(default_factory=list)
@@ -43,15 +43,22 @@ class Missing:
 
 
 def missing_tasks(
-    db: ApertureDB, ls: LabelStudio, record: ProjectRecord, *, batch: str, new: int = 0, full: bool = False
+    db: ApertureDB,
+    ls: LabelStudio,
+    record: ProjectRecord,
+    *,
+    batch: str,
+    new: int = 0,
+    full: bool = False,
+    listed: bool = True,
 ) -> Missing:
     """The tasks of a batch that are missing in Label Studio; one request if the counts agree, unless `full`.
 
-    `new` is how many tasks were read that ApertureDB does not have yet.
+    `new` is how many tasks were read that ApertureDB does not have yet. `listed`: those that are known are asked for.
     """
+    if not full and ls.count_tasks(record.project_id, [in_batch(batch)]) == count_live_tasks(db, record, batch) + new:
+        return Missing(known=live_tasks(db, record, batch) if listed else [])
     known = live_tasks(db, record, batch)
-    if not full and ls.count_tasks(record.project_id, [in_batch(batch)]) == len(known) + new:
-        return Missing(known=known)
     there = {_identity(task) for task in ls.iterate_by_id(record.project_id, [in_batch(batch)], **_IDS_ONLY)}
     absent = {(int(row["LS_task_id"]), str(row["LS_task_created_at"])): row for row in known}
     absent = {identity: row for identity, row in absent.items() if identity not in there}
@@ -65,8 +72,17 @@ def missing_tasks(
 
 def live_tasks(db: ApertureDB, record: ProjectRecord, batch: str) -> list[Object]:
     """What ApertureDB knows of the tasks of a batch that are not withdrawn."""
-    condition = record.condition(equal("LS_batch", batch), not_equal("LS_state", "withdrawn"))
-    return db.find("FindEntity", condition, class_name=names.TASK, properties=_PROPERTIES)
+    return db.find("FindEntity", _live(record, batch), class_name=names.TASK, properties=_PROPERTIES)
+
+
+def count_live_tasks(db: ApertureDB, record: ProjectRecord, batch: str | None = None) -> int:
+    """How many tasks of a batch, or of the project, are not withdrawn."""
+    return db.count("FindEntity", _live(record, batch), class_name=names.TASK)
+
+
+def _live(record: ProjectRecord, batch: str | None) -> Condition:
+    of_batch = () if batch is None else (equal("LS_batch", batch),)
+    return record.condition(*of_batch, not_equal("LS_state", "withdrawn"))
 
 
 def annotations_of(db: ApertureDB, gone: Sequence[Object]) -> list[StoredAnnotation]:

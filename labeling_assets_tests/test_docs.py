@@ -91,8 +91,8 @@ def test_links_between_pages_exist() -> None:
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:
-    assert "\nuv run pytest\n" in README
-    assert "\nuv run pytest\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "\nuv run pytest -n auto\n" in README
+    assert "\nuv run pytest -n auto\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
 def test_every_version_is_pinned() -> None:

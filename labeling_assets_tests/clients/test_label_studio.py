@@ -16,6 +16,7 @@ from labeling_assets.clients.label_studio_query import (
     parse_time,
     updated_since,
 )
+from labeling_assets.clients.label_studio_records import QUICK_FIELDS
 from labeling_assets.errors import ConfigurationError, RefusedError
 from labeling_assets.stack.label_studio import LabelStudioServer
 
@@ -126,6 +127,14 @@ def test_a_project_counts_its_tasks_and_annotations(label_studio: LabelStudio, l
     label_studio.create_annotation(first, {"result": [CAR]})
     found = label_studio.project(project.id)
     assert (found.task_number, found.total_annotations_number) == (2, 1)
+
+
+def test_a_project_is_read_without_the_counters_that_take_time(label_studio: LabelStudio, ls_project: MakeProject):
+    made = ls_project(maximum_annotations=3, description="Cars")
+    label_studio.import_tasks(made.id, new_tasks("a", "b"))
+    found, all_of_it = label_studio.project(made.id, counted=False), label_studio.project(made.id)
+    assert (found.task_number, found.total_annotations_number) == (2, None)
+    assert found.raw == {name: all_of_it.raw[name] for name in QUICK_FIELDS}
 
 
 def test_a_project_that_does_not_exist_is_refused(label_studio: LabelStudio):

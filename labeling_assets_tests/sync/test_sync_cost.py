@@ -104,6 +104,17 @@ def test_an_idle_sync_of_the_batch_makes_two_requests_and_writes_nothing(
     assert counted() == (2, 0, {})
 
 
+def test_a_change_that_is_known_is_read_without_a_look(
+    world: World, counted: Callable[[], tuple[int, int, dict[str, int]]]
+):
+    task = int(world.ls.list_tasks(world.record.project_id, page_size=1).tasks[0]["id"])
+    world.annotate(task, box(label="dog"))
+    before, _, _ = counted()
+    report = world.collect(changed=True)
+    # The project, its users, the tasks that changed, how many there are.
+    assert (counted()[0] - before, report.created, report.idle) == (4, 1, False)
+
+
 def test_ten_changed_tasks_are_read_and_ten_annotations_written(
     world: World, counted: Callable[[], tuple[int, int, dict[str, int]]]
 ):

@@ -1,7 +1,7 @@
 """Sensors and schedules: they look, decide with pure functions, and ask for runs; the runs do the work."""
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import dagster as dg
@@ -54,6 +54,22 @@ def in_flight(instance: dg.DagsterInstance, job_name: str) -> set[str]:
     return {
         run.tags[_PARTITION_TAG] for run in runs if _PARTITION_TAG in run.tags and run.job_name in (job_name, _BY_HAND)
     }
+
+
+def covered(instance: dg.DagsterInstance, job_name: str, changed_at: Mapping[str, float]) -> set[str]:
+    """Those of the batches in flight whose last change, seconds since the epoch, a run will read: it begins later.
+
+    A run that has begun may have read before that, so another one may be asked for, which Dagster's queue starts when
+    the first has ended.
+    """
+    records = instance.get_run_records(dg.RunsFilter(statuses=_IN_FLIGHT))
+    batches = set()
+    for record in records:
+        batch = record.dagster_run.tags.get(_PARTITION_TAG, "")
+        of_job = record.dagster_run.job_name in (job_name, _BY_HAND)
+        if of_job and (record.start_time is None or changed_at.get(batch, 0.0) <= record.start_time):
+            batches.add(batch)
+    return batches
 
 
 def newest(instance: dg.DagsterInstance, key: dg.AssetKey, batch: str) -> tuple[float, dict[str, Any]]:
@@ -244,7 +260,13 @@ def changed_annotations_sensor(
             cursor,
             wake.woken,
             lambda batch: _synced_at(context.instance, project, batch),
-            in_flight=in_flight(context.instance, sync_job_name(project)) if cursor.pending else (),
+            in_flight=covered(
+                context.instance,
+                sync_job_name(project),
+                {batch: pending.last for batch, pending in cursor.pending.items()},
+            )
+            if cursor.pending
+            else (),
             known=context.instance.get_dynamic_partitions(_SET) if cursor.pending else (),
             now=now,
             min_interval_s=project.min_interval_seconds,

@@ -172,6 +172,30 @@ def test_a_batch_being_synced_is_not_asked_for(watch: Watch) -> None:
     assert (asked(ticked), ticked.skip_message) == ({}, "1 batches wait to become quiet.")
 
 
+def test_a_change_that_was_noticed_before_a_run_began_is_left_to_that(watch: Watch) -> None:
+    watch.pipeline.imported("b1", 1)
+    first = watch.tick()
+    start_run(watch.pipeline.instance, watch.pipeline.settings, "sync_cars", "b1", has_begun=True)
+    assert asked(watch.tick(first.cursor)) == {}
+
+
+def test_a_change_that_was_noticed_after_a_run_began_need_not_wait_for_its_end(watch: Watch) -> None:
+    (task,) = watch.pipeline.imported("b1", 1)
+    cursor = watch.settled("b1")
+    start_run(watch.pipeline.instance, watch.pipeline.settings, "sync_cars", "b1", has_begun=True)
+    watch.pipeline.label(task)
+    assert set(asked(watch.tick(cursor))) == {"b1"}
+
+
+def test_one_run_waits_behind_another_at_most(watch: Watch) -> None:
+    (task,) = watch.pipeline.imported("b1", 1)
+    cursor = watch.settled("b1")
+    start_run(watch.pipeline.instance, watch.pipeline.settings, "sync_cars", "b1", has_begun=True)
+    start_run(watch.pipeline.instance, watch.pipeline.settings, "sync_cars", "b1")
+    watch.pipeline.label(task)
+    assert asked(watch.tick(cursor)) == {}
+
+
 def test_a_blocked_sync_is_asked_for_again_after_a_pause(watch: Watch) -> None:
     (task,) = watch.pipeline.imported("b1", 1)
     watch.pipeline.change_guid(task, "nonsense")

@@ -57,10 +57,14 @@ def run_request(pipeline: Pipeline, job: str, request: dg.RunRequest) -> dg.Exec
     return pipeline.run(job, str(request.partition_key), *assets, run_config=request.run_config)
 
 
-def start_run(instance: dg.DagsterInstance, settings: Settings, job: str, batch: str) -> None:
-    """A run that does not end."""
-    instance.create_run_for_job(
+def start_run(
+    instance: dg.DagsterInstance, settings: Settings, job: str, batch: str, *, has_begun: bool = False
+) -> None:
+    """A run that does not end, and perhaps has not begun: that is when it has a time."""
+    run = instance.create_run_for_job(
         build_definitions(settings).get_repository_def().get_job(job),
-        status=dg.DagsterRunStatus.STARTED,
+        status=dg.DagsterRunStatus.STARTING if has_begun else dg.DagsterRunStatus.STARTED,
         tags={"dagster/partition": batch},
     )
+    if has_begun:
+        instance.report_dagster_event(dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job), run.run_id)

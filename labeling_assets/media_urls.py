@@ -26,6 +26,9 @@ from labeling_assets.identity import checked_guid
 KEY: Final = "k"
 SIGNATURE: Final = "s"
 EXPIRY: Final = "e"
+# What Label Studio's audio player adds to every link without a signature of Amazon, Google or Azure (1.23.2).
+PLAYER: Final = "lsref"
+_UNSIGNED: Final = frozenset((KEY, SIGNATURE, PLAYER))
 _SIGNATURE_BYTES: Final = 20  # 160 bits, 27 characters
 _SECRET_CHARACTERS: Final = 12
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
@@ -103,7 +106,7 @@ class MediaLinks:
             return "no signature"
         if self._secret(key_id) is None:
             return f"unknown key id {key_id[:80]!r}"
-        parameters = {name: value for name, value in query.items() if name not in (KEY, SIGNATURE)}
+        parameters = {name: value for name, value in query.items() if name not in _UNSIGNED}
         if not self.verify(guid, key_id=key_id, signature=signature, parameters=parameters):
             return f"bad signature, key {key_id[:80]!r}"
         return self._expired(parameters.get(EXPIRY), key_id)

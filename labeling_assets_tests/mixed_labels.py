@@ -356,4 +356,4 @@ def _withdraw(mixed: Mixed, project: Project, sync: Sync, there: set[int]) -> No
     found = db.find("FindEntity", record.condition(), class_name=names.TASK, properties=wanted)
     gone = [row for row in found if row["LS_task_id"] not in there]
     with lease(db, record.sync_key("")) as held:
-        withdraw_tasks(db, project, record, gone, shown=(), held=held, run_id=sync.run)
+        withdraw_tasks(db, project, gone, shown=(), held=held, run_id=sync.run)

@@ -155,6 +155,10 @@ def test_changed_parameters_are_refused_and_the_reason_is_said() -> None:
         assert CARS.refusal(GUID, changed) == "bad signature, key 'k1.cars'"
 
 
+def test_what_the_audio_player_adds_is_not_signed():
+    assert CARS.refusal(GUID, {**query_of(CARS.link(GUID)), "lsref": "1"}) is None
+
+
 def test_what_is_signed_is_the_guid_and_the_sorted_query() -> None:
     message = f"media:{GUID}?format=webp&width=200"
     digest = hmac.new(b"first secret", message.encode(), "sha256").digest()[:20]

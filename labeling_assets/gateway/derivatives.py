@@ -16,10 +16,10 @@ from labeling_assets.gateway.bodies import Content, Medium, MemoryBody
 from labeling_assets.gateway.byte_cache import ByteCache
 from labeling_assets.gateway.records import Record
 from labeling_assets.identity import labels_guid, sha256_of
+from labeling_assets.media_urls import EXPIRY, KEY, PLAYER, SIGNATURE
 from labeling_assets.names import LS_GUID
 
-# Parameters of every link: which key signed it, the signature, when it ends.
-_OF_LINKS: Final = frozenset({"k", "s", "e"})
+_OF_LINKS: Final = frozenset((KEY, SIGNATURE, EXPIRY, PLAYER))
 _KNOWN: Final = ("width", "height", "format", "region")
 _FORMATS: Final = ("jpg", "png")
 _LARGEST_SIDE: Final = 4096

@@ -45,6 +45,10 @@ def test_a_signed_link_opens(gateway: httpx.Client) -> None:
     assert gateway.get(link("picture")).status_code == 200
 
 
+def test_a_link_opens_for_the_audio_player_of_label_studio(gateway: httpx.Client) -> None:
+    assert gateway.get(link("cat") + "&lsref=1").status_code == 200
+
+
 def test_a_link_of_an_older_key_opens(gateway: httpx.Client) -> None:
     signature = sign("picture", "an older secret of a link key")
     assert gateway.get(f"/media/picture?k=old&s={signature}").status_code == 200

@@ -46,7 +46,7 @@ def test_a_signed_link_opens(gateway: httpx.Client) -> None:
 
 
 def test_a_link_opens_for_the_audio_player_of_label_studio(gateway: httpx.Client) -> None:
-    assert gateway.get(link("cat") + "&lsref=1").status_code == 200
+    assert gateway.get(link("picture") + "&lsref=1").status_code == 200
 
 
 def test_a_link_of_an_older_key_opens(gateway: httpx.Client) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from labeling_assets.errors import ConfigurationError, InputError
 
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443, "s3": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,12 @@ class _Address:
 
     @classmethod
     def of(cls, url: str) -> Self:
-        """Raises ValueError for what is no plain http(s) address."""
+        """Raises ValueError for what is no plain address of http(s), or of a bucket in S3."""
         parts = urlsplit(url)
         port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
         path = unquote(parts.path)
         if port is None or not parts.hostname:
-            raise ValueError("it is no http or https address")
+            raise ValueError("it is no http, https or s3 address")
         if parts.username is not None or parts.password is not None:
             raise ValueError("it holds a user or a password")
         # The server would leave the folder that was allowed.
@@ -54,7 +54,7 @@ class MediaSources:
 
     @classmethod
     def of(cls, entries: Iterable[str | Path]) -> Self:
-        """Absolute folders, and `http(s)://host/folder/`.
+        """Absolute folders, `http(s)://host/folder/`, and `s3://bucket/prefix/`.
 
         Raises:
             ConfigurationError: one is neither.
@@ -69,7 +69,7 @@ class MediaSources:
             except ValueError as error:
                 raise ConfigurationError(
                     f"LABELING_ASSETS_MEDIA_SOURCES holds {entry!r}, which is neither an absolute folder nor an "
-                    f"address ({error}): write /data/videos or https://media.example.org/videos/."
+                    f"address ({error}): write /data/videos, https://media.example.org/videos/ or s3://bucket/videos/."
                 ) from error
         return cls(tuple(folders), tuple(addresses))
 
@@ -92,6 +92,14 @@ class MediaSources:
         if not real.is_file():
             raise InputError(f"{path} is no file.")
         return real
+
+    def allows(self, url: str) -> bool:
+        """Whether the bytes of a medium may stay at this address of a server."""
+        try:
+            self.check_url(url)
+        except InputError:
+            return False
+        return True
 
     def check_url(self, url: str) -> None:
         """Do nothing if the address is allowed.

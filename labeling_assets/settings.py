@@ -125,7 +125,7 @@ class Settings(BaseSettings):
     media_sources: tuple[str, ...] = Field(
         (),
         description="Where registered media may stay, besides the inbox: a JSON list of absolute folders and addresses "
-        "such as https://media.example.org/videos/. The same for Dagster and the media gateway.",
+        "such as https://media.example.org/videos/ or s3://bucket/videos/. The same for Dagster and the media gateway.",
     )
     gateway_cache: Path | None = Field(
         None,

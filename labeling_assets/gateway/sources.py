@@ -12,6 +12,7 @@ from typing import Final, Self
 
 import httpx
 
+from labeling_assets.clients.s3 import MOUNT, AsyncS3Transport, request_url
 from labeling_assets.errors import InputError, RefusedError, TransientError
 from labeling_assets.gateway.bodies import PIECE_BYTES, Content, FileBody, Medium, Piece
 from labeling_assets.gateway.content_types import UNKNOWN
@@ -64,7 +65,8 @@ class SourceReader:
 
     def _client(self) -> httpx.AsyncClient:
         if self._http is None:
-            self._http = httpx.AsyncClient(timeout=_TIMEOUT, limits=_CONNECTIONS, follow_redirects=False)
+            stores = {MOUNT: AsyncS3Transport(limits=_CONNECTIONS)}
+            self._http = httpx.AsyncClient(timeout=_TIMEOUT, limits=_CONNECTIONS, follow_redirects=False, mounts=stores)
         return self._http
 
     async def close(self) -> None:
@@ -107,7 +109,7 @@ class _WebBody:
     async def _answer(self, part: Part) -> AsyncGenerator[tuple[httpx.Response, int], None]:
         """The answer that has the part, and how many bytes stand before it."""
         headers = {"Range": f"bytes={part.first}-{part.last}", "Accept-Encoding": "identity"}
-        url = httpx.URL(self._record.stored_at or "")
+        url = httpx.URL(request_url(self._record.stored_at or ""))
         for _ in range(_REDIRECTS + 1):
             async with self._http.stream("GET", url, headers=headers) as answer:
                 if answer.next_request is None:
@@ -127,7 +129,8 @@ class _WebBody:
         if status not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
             if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 raise RefusedError(_changed(record))
-            raise RefusedError(f"{record.stored_at} answered {status}: put the file back, or withdraw the medium.")
+            reason = f"{status} {answer.reason_phrase}".rstrip()
+            raise RefusedError(f"{record.stored_at} answered {reason}: put the file back, or withdraw the medium.")
         if answer.headers.get("content-encoding", "identity") != "identity":
             raise RefusedError(f"{record.stored_at} is sent compressed, so no part of it can be told.")
         if answer_version(answer.headers) != record.stored_version:

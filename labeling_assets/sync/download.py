@@ -7,6 +7,7 @@ from typing import Final
 import httpx
 import tenacity
 
+from labeling_assets.clients.s3 import request_url
 from labeling_assets.errors import InputError, TransientError
 from labeling_assets.media_sources import MediaSources
 from labeling_assets.sync.batch_rows import shown_url
@@ -40,14 +41,14 @@ class Downloads:
         retry_error_callback=lambda state: _unreachable(state),
     )
     def get(self, url: str) -> bytes | Registered:
-        """The bytes of the file, or what is known of it once it has been read.
+        """The bytes of the file at an address of http(s) or S3, or what is known of it once it has been read.
 
         Raises:
             InputError: there is no such file or server, or it may not be registered.
             TransientError: the server did not give it, and may do so later.
         """
         try:
-            with self._http.stream("GET", url, headers=_PLAIN) as answer:
+            with self._http.stream("GET", request_url(url), headers=_PLAIN) as answer:
                 reason = f"{answer.status_code} {answer.reason_phrase}"
                 if answer.status_code in (408, 429) or answer.is_server_error:
                     raise _Busy(f"it answered {reason}", _retry_after(answer))
@@ -55,7 +56,7 @@ class Downloads:
                     raise InputError(f"{shown_url(url)} answered {reason}: correct the URL or remove the row.")
                 return self._received(answer, url)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise InputError(f"{shown_url(url)!r} is not an http or https address ({error}).") from error
+            raise InputError(f"{shown_url(url)!r} is not an http, https or s3 address ({error}).") from error
         except (httpx.TooManyRedirects, httpx.DecodingError) as error:
             raise InputError(
                 f"{shown_url(url)} cannot be downloaded ({error}): correct the URL or remove the row."

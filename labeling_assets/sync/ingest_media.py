@@ -12,6 +12,7 @@ from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.clients.constraints import all_of, any_of, equal, missing, one_of
 from labeling_assets.clients.query import Query
+from labeling_assets.clients.s3 import MOUNT, S3Transport
 from labeling_assets.errors import InputError, RefusedError, TransientError
 from labeling_assets.identity import sha256_of
 from labeling_assets.media_sources import NOWHERE, MediaSources
@@ -59,7 +60,7 @@ def ingest_media(
             stays, and a second run goes on from there.
     """
     started = time.monotonic()
-    with httpx.Client(timeout=60, follow_redirects=True) as http:
+    with httpx.Client(timeout=60, follow_redirects=True, mounts={MOUNT: S3Transport()}) as http:
         report, transient = ingest_rows(
             db,
             rows,

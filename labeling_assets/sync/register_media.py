@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 
 import httpx
 
+from labeling_assets.clients.s3 import request_url
 from labeling_assets.errors import InputError
 from labeling_assets.media_sources import MediaSources
 from labeling_assets.sync.batch_rows import shown_url
@@ -134,7 +135,7 @@ def answer_version(headers: httpx.Headers) -> str:
 
 def _gives_ranges(http: httpx.Client, url: str) -> bool:
     headers = {"Range": "bytes=0-0", "Accept-Encoding": "identity"}
-    with http.stream("GET", url, headers=headers) as answer:
+    with http.stream("GET", request_url(url), headers=headers) as answer:
         return answer.status_code == httpx.codes.PARTIAL_CONTENT
 
 

@@ -20,6 +20,7 @@ from labeling_assets.sync.database import prepare_database
 from labeling_assets.sync.media_store import media_by_guid, media_of_batch
 from labeling_assets.sync.register_media import file_version
 from labeling_assets.sync.report import IngestReport
+from labeling_assets_tests.s3_store import s3_store
 from labeling_assets_tests.sync.desk import MOMENT, RECORD, TRACK, Desk
 from labeling_assets_tests.sync.recordings import film, pdf, sound
 from labeling_assets_tests.sync.world import Stock, picture, write_project
@@ -171,6 +172,49 @@ def test_a_film_of_a_web_server(films: Stock, tmp_path: Path) -> None:
         1.2,
     )
     assert blob["LS_stored_version"].startswith('"')
+
+
+def test_a_film_of_a_bucket(films: Stock, tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "a film.mp4").write_bytes(FILM)
+    with s3_store(tmp_path):
+        sources = MediaSources.of(["s3://films/"])
+        report = hand_in(films, {"manifest.csv": "url\ns3://films/a film.mp4\n"}, sources=sources)
+    blob = blob_of(films, *REGISTERED)
+    assert (report.registered, report.warnings, blob["guid"], blob["LS_stored_at"]) == (
+        1,
+        [],
+        GUID,
+        "s3://films/a film.mp4",
+    )
+    assert blob["LS_stored_version"].startswith('"')
+
+
+def test_a_small_object_of_a_bucket_is_stored(films: Stock, tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "film.mp4").write_bytes(FILM)
+    with s3_store(tmp_path):
+        report = hand_in(films, {"manifest.csv": "url\ns3://films/film.mp4\n"}, size_limit_bytes=10**6)
+    assert (report.created, report.registered, report.bytes_stored) == (1, 0, len(FILM))
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("s3://films/none.mp4", "s3://films/none.mp4 answered 404 NoSuchKey"),
+        ("s3://others/film.mp4", "would stay in s3://others/, which is not allowed"),
+        ("s3://films", "is no address in S3: write s3://bucket/key"),
+    ],
+)
+def test_an_object_that_cannot_be_used(films: Stock, tmp_path: Path, uri: str, message: str) -> None:
+    for bucket in ("films", "others"):
+        (tmp_path / bucket).mkdir()
+        (tmp_path / bucket / "film.mp4").write_bytes(FILM)
+    with s3_store(tmp_path):
+        rows = f"url,path\n{uri},\n,a.txt\n"
+        sources = MediaSources.of(["s3://films/"])
+        report = hand_in(films, {"manifest.csv": rows, "a.txt": b"text"}, sources=sources)
+    assert (report.created, message in report.failed[0].text) == (1, True), report.failed
 
 
 def test_a_server_without_ranges_is_warned_about(films: Stock, tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ class _Adopter:
     ) -> None:
         self._db, self._ls, self._project, self._there = db, ls, project, there
         self._record, self._report, self._matching, self._held = record, report, matching, held
-        self._files = TaskFiles(ls.url, _link_key(there, matching))
+        self._files = TaskFiles(ls.url, _link_key(there, matching), matching.sources)
         self._shown: dict[str, int] = {}  # GUID -> the first task that shows it
         self._shared: dict[str, list[int]] = {}  # GUID -> further ones
         self._matched: Counter[str] = Counter()

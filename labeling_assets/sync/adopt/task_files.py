@@ -11,7 +11,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import httpx
 
 from labeling_assets.clients.label_studio import LabelStudio
+from labeling_assets.clients.s3 import MOUNT, S3Transport, is_s3
 from labeling_assets.mapping.label_config import LabelConfig, ObjectTag
+from labeling_assets.media_sources import NOWHERE, MediaSources
 from labeling_assets.sync.batch_rows import Row, shown_url
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -32,10 +34,14 @@ def _takes_link(tag: ObjectTag) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class TaskFiles:
-    """Reads the links of tasks of the Label Studio at `url`; `key` of their data holds the link, if any does."""
+    """Reads the links of tasks of the Label Studio at `url`; `key` of their data holds the link, if any does.
+
+    Media in a bucket of `sources` are read from there, others through Label Studio.
+    """
 
     url: str
     key: str | None
+    sources: MediaSources = NOWHERE
 
     def link(self, data: Mapping[str, Any]) -> str | None:
         """The link as it stands in the data; None if there is none, or not one."""
@@ -53,7 +59,7 @@ class TaskFiles:
     def row(self, task_id: int, link: str, columns: Mapping[str, str]) -> Row:
         """A row whose bytes can be fetched; through Label Studio where only it has the credentials."""
         source = self.source(link)
-        if re.match(r"https?://", self._absolute(link)):
+        if re.match(r"https?://", self._absolute(link)) or (is_s3(link) and self.sources.allows(link)):
             return Row(task_id, source, url=self._absolute(link), columns=columns)
         if _SCHEME.match(link):
             coded = base64.urlsafe_b64encode(link.encode()).decode()
@@ -101,5 +107,6 @@ def files_client(ls: LabelStudio) -> httpx.Client:
     """An HTTP client for the files of tasks, wherever they lie."""
     local = urlsplit(ls.url).hostname in ("127.0.0.1", "localhost")
     # A proxy of the environment is not for a server on this machine.
-    direct = {f"all://{urlsplit(ls.url).hostname}": httpx.HTTPTransport()} if local else None
-    return httpx.Client(timeout=60, follow_redirects=True, auth=ServerToken(ls), mounts=direct)
+    direct = {f"all://{urlsplit(ls.url).hostname}": httpx.HTTPTransport()} if local else {}
+    mounts = {**direct, MOUNT: S3Transport()}
+    return httpx.Client(timeout=60, follow_redirects=True, auth=ServerToken(ls), mounts=mounts)

@@ -7,6 +7,7 @@ import pytest
 
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.mapping.label_config import LabelConfig
+from labeling_assets.media_sources import MediaSources
 from labeling_assets.sync.adopt.task_files import ServerToken, TaskFiles, file_name, link_keys
 
 FILES = TaskFiles("https://ls.example.org/tool", "image")
@@ -40,6 +41,12 @@ def test_where_the_bytes_are():
     assert (start, stored.source) == ("https://ls.example.org/tool/tasks/7/resolve/", "s3://bucket/a b.png")
     assert base64.urlsafe_b64decode(coded) == b"s3://bucket/a b.png"
     assert "no link" in FILES.row(7, "a.png", {}).problem
+
+
+def test_objects_of_an_allowed_bucket_are_read_from_there():
+    files = TaskFiles("https://ls.example.org", "image", MediaSources.of(["s3://bucket/in/"]))
+    assert files.row(7, "s3://bucket/in/a b.png", {}).url == "s3://bucket/in/a b.png"
+    assert str(files.row(7, "s3://bucket/a.png", {}).url).startswith("https://ls.example.org/tasks/7/resolve/")
 
 
 def test_which_key_holds_the_link():

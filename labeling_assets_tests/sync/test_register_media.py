@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from labeling_assets import names
@@ -18,7 +19,7 @@ from labeling_assets.media_sources import MediaSources
 from labeling_assets.sync.claim_media import claim_media, claimable
 from labeling_assets.sync.database import prepare_database
 from labeling_assets.sync.media_store import media_by_guid, media_of_batch
-from labeling_assets.sync.register_media import file_version
+from labeling_assets.sync.register_media import answer_version, file_version
 from labeling_assets.sync.report import IngestReport
 from labeling_assets_tests.s3_store import s3_store
 from labeling_assets_tests.sync.desk import MOMENT, RECORD, TRACK, Desk
@@ -215,6 +216,19 @@ def test_an_object_that_cannot_be_used(films: Stock, tmp_path: Path, uri: str, m
         sources = MediaSources.of(["s3://films/"])
         report = hand_in(films, {"manifest.csv": rows, "a.txt": b"text"}, sources=sources)
     assert (report.created, message in report.failed[0].text) == (1, True), report.failed
+
+
+@pytest.mark.parametrize(
+    ("headers", "version"),
+    [
+        ({"etag": '"a"', "last-modified": "Monday"}, '"a"'),
+        ({"etag": 'W/"a"', "last-modified": "Monday"}, "Monday"),
+        ({"etag": '""', "last-modified": "Monday"}, "Monday"),
+        ({}, ""),
+    ],
+)
+def test_what_tells_that_other_bytes_are_at_an_address(headers: dict[str, str], version: str) -> None:
+    assert answer_version(httpx.Headers(headers)) == version
 
 
 def test_a_server_without_ranges_is_warned_about(films: Stock, tmp_path: Path) -> None:

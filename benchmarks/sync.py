@@ -256,6 +256,10 @@ def changes(bench: Bench) -> None:
             record = annotated(bench, db, project, batches, "May")
             sync_project(db, bench.ls, project)
             collect_annotations(db, bench.ls, project, batch="May")
+            # The first change after that reads once more what changed within a minute before, which is all of it.
+            time.sleep(61)
+            _change(bench, record, "car")
+            collect_annotations(db, bench.ls, project, batch="May")
             ours, floor = _changed(bench, db, place, project, record)
             taken[total] = ours
             bench.add(f"{CHANGES} changes in a project of {total:,} tasks", ours, floor, target=0.7)
@@ -274,12 +278,8 @@ def _changed(
 ) -> tuple[float, float]:
     ours, floor = [], []
     for turn in range(5):
-        chosen = list(itertools.islice(bench.ls.iterate_by_id(record.project_id, [in_batch("May")]), CHANGES))
-        label = "dog" if turn % 2 == 0 else "car"
         time.sleep(1)
-        for task in chosen:
-            changed = {"result": [box(label, number) for number in range(3)]}
-            bench.ls.update_annotation(task["annotations"][0]["id"], changed)
+        _change(bench, record, "dog" if turn % 2 == 0 else "car")
         state = load_state(db, record.sync_key("May"))
         db.recorded.clear()
         copy = bench.folder / f"copy-{next(bench.numbers)}"
@@ -296,6 +296,13 @@ def _changed(
         bench.say(f"{CHANGES} changes: {ours[-1]:.2f} s, floor {floor[-1]:.2f} s")
         shutil.rmtree(copy)
     return statistics.median(ours), statistics.median(floor)
+
+
+def _change(bench: Bench, record: ProjectRecord, label: str) -> None:
+    """A hundred annotations get another label, as people would give it."""
+    for task in itertools.islice(bench.ls.iterate_by_id(record.project_id, [in_batch("May")]), CHANGES):
+        changed = {"result": [box(label, number) for number in range(3)]}
+        bench.ls.update_annotation(task["annotations"][0]["id"], changed)
 
 
 def _seconds(run: Callable[[], object]) -> float:

@@ -296,13 +296,14 @@ class LabelStudio:
         extra_filters: Sequence[Filter] = (),
         page_size: int = 200,
         include: Sequence[str] = SYNC_FIELDS,
+        fields: str | None = "all",
     ) -> Iterator[Task]:
         """Tasks with `updated_at` of `since` or later (None: all), in that order, with all their annotations.
 
         Create, update, delete and skip of an annotation move `updated_at` of its task. A task that changes while
         this runs may come twice. Deleted tasks do not come. One request for each page, one if nothing changed.
         """
-        return by_update(self._first_page(project_id, page_size, include), since, extra_filters)
+        return by_update(self._first_page(project_id, page_size, include, fields), since, extra_filters)
 
     def snapshot(self, project_id: int, filters: Sequence[Filter] = ()) -> Snapshot:
         """Every task that matches, in no order, as `iterate_changed` gives it but for `is_labeled`.

@@ -3,7 +3,9 @@
 import logging
 import time
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from labeling_assets.gateway.sent import counted
 
 _log = logging.getLogger(__name__)
 
@@ -21,14 +23,7 @@ class AccessLog:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        status, sent_bytes = 500, 0
-
-        async def counting_send(message: Message) -> None:
-            nonlocal status, sent_bytes
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            sent_bytes += len(message.get("body", b""))
-            await send(message)
+        sent, counting_send = counted(scope, send)
 
         try:
             await self._app(scope, receive, counting_send)
@@ -38,7 +33,7 @@ class AccessLog:
                 # As a literal: the path is decoded and may hold line breaks.
                 path = repr(scope["path"][:_LONGEST_PATH])
                 client = (scope.get("client") or ("unknown",))[0]
-                _write(scope["method"], path, status, sent_bytes, took_ms, client)
+                _write(scope["method"], path, sent.status, sent.size_bytes, took_ms, client)
 
 
 def _write(*values: object) -> None:

@@ -11,7 +11,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from labeling_assets.gateway.sent import counted
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OTHER: Final = "other"
@@ -69,14 +71,8 @@ class MeasuredRequests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status, sent_bytes = time.perf_counter(), 500, 0
-
-        async def counting_send(message: Message) -> None:
-            nonlocal status, sent_bytes
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            sent_bytes += len(message.get("body", b""))
-            await send(message)
+        started = time.perf_counter()
+        sent, counting_send = counted(scope, send)
 
         self._metrics.running.inc()
         try:
@@ -86,10 +82,10 @@ class MeasuredRequests:
             # What the router found; what it did not find has no endpoint.
             route = self._paths.get(scope.get("endpoint"), _OTHER)  # type: ignore[arg-type]  # None is no key
             method = scope["method"] if scope["method"] in _METHODS else _OTHER
-            requests, seconds, sent = self._of(route, method, status)
+            requests, seconds, sent_bytes = self._of(route, method, sent.status)
             requests.inc()
             seconds.observe(time.perf_counter() - started)
-            sent.inc(sent_bytes)
+            sent_bytes.inc(sent.size_bytes)
 
     def _of(self, route: str, method: str, status: int) -> tuple[Counter, Histogram, Counter]:
         """The numbers with these labels; few different ones, so all are kept."""

@@ -17,7 +17,7 @@ from typing import Final, Self
 
 import httpx
 
-from labeling_assets.errors import ConfigurationError, RefusedError
+from labeling_assets.errors import ConfigurationError, RefusedError, TransientError
 from labeling_assets.stack.label_studio_install import (
     DATABASE_NAME,
     LOG_NAME,
@@ -218,7 +218,7 @@ class LabelStudioServer:
 def personal_access_token(url: str, account: Account, known: str | None = None) -> str:
     """See `LabelStudioServer.personal_access_token`; works for any server with a password login."""
     with httpx.Client(base_url=url, timeout=30, trust_env=False) as http:
-        if known and http.post("/api/token/refresh/", json={"refresh": known}).is_success:
+        if known and _is_taken(http, known):
             return known
         _log_in(http, account)
         answer = http.post("/api/token/")
@@ -231,6 +231,18 @@ def personal_access_token(url: str, account: Account, known: str | None = None) 
             raise RefusedError(f"{url} gives no personal access token: {answer.text[:500]}", answer.status_code)
         token: str = answer.json()["token"]
         return token
+
+
+def _is_taken(http: httpx.Client, token: str) -> bool:
+    """Raises TransientError where the server does not say: a new token would end one that is good."""
+    answer = http.post("/api/token/refresh/", json={"refresh": token})
+    if answer.status_code in (httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED):
+        return False
+    if answer.is_error:
+        raise TransientError(
+            f"{http.base_url} does not say whether the token is valid: it answers {answer.status_code}."
+        )
+    return True
 
 
 def _log_in(http: httpx.Client, account: Account) -> None:

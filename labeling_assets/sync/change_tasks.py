@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from labeling_assets.clients.label_studio import LabelStudio, MaybeDoneError, TaskRow
 from labeling_assets.clients.label_studio_query import id_in
 from labeling_assets.clients.label_studio_records import ROW_FIELDS
 from labeling_assets.errors import RefusedError
+
+_LOOKED_AT: Final = 10  # at once: a look costs half as much as a change
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +23,20 @@ class Unchanged:
 def change_tasks(
     ls: LabelStudio, project_id: int, wanted: Sequence[tuple[TaskRow, Mapping[str, Any]]]
 ) -> dict[int, Unchanged]:
-    """Give these tasks, fewer than 200, other data; returns those that were not changed. 0.1 s for each task."""
-    # A PATCH replaces all of the data: they must be what they were.
-    rows = ls.iterate_by_id(project_id, [id_in([task.id for task, _ in wanted])], include=ROW_FIELDS)
-    now = {row.id: row for row in map(TaskRow.from_json, rows)}
+    """Give these tasks other data; returns those that were not changed. 0.1 s for each task.
+
+    A PATCH replaces all of the data, and Label Studio has none on a condition. So tasks are looked at shortly before:
+    what somebody changes in the second between is overwritten.
+    """
     unchanged = {}
-    for task, data in wanted:
-        why = _change(ls, task, now.get(task.id), dict(data))
-        if why is not None:
-            unchanged[task.id] = why
+    for start in range(0, len(wanted), _LOOKED_AT):
+        some = wanted[start : start + _LOOKED_AT]
+        rows = ls.iterate_by_id(project_id, [id_in([task.id for task, _ in some])], include=ROW_FIELDS)
+        now = {row.id: row for row in map(TaskRow.from_json, rows)}
+        for task, data in some:
+            why = _change(ls, task, now.get(task.id), dict(data))
+            if why is not None:
+                unchanged[task.id] = why
     return unchanged
 
 

@@ -1,6 +1,7 @@
 """Tasks get other data only while they are what they were."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -43,3 +44,30 @@ def test_a_task_with_an_id_that_was_given_again_stays(label_studio: LabelStudio,
     project, row = task
     earlier = dataclasses.replace(row, created_at=row.created_at.replace(year=2020))
     assert change_tasks(label_studio, project, [(earlier, {**row.data, "guid": "g"})])[row.id].overtaken
+
+
+class Interrupted(LabelStudio):
+    """A client during whose first change somebody else edits the `last` task."""
+
+    last: TaskRow | None = None
+
+    def patch_task_data(self, task_id: int, data: dict[str, Any]) -> dict[str, Any]:
+        last, self.last = self.last, None
+        if last is not None:
+            super().patch_task_data(last.id, {**last.data, "remark": "mine"})
+        return super().patch_task_data(task_id, data)
+
+
+def test_what_somebody_changes_while_others_are_changed_stays(
+    label_studio: LabelStudio, label_studio_key: str, ls_project: MakeProject
+):
+    project = ls_project().id
+    label_studio.import_tasks(
+        project, [{"data": {"image": f"http://example.org/{number}.png"}} for number in range(12)]
+    )
+    rows = [TaskRow.from_json(raw) for raw in label_studio.iterate_by_id(project)]
+    with Interrupted(label_studio.url, label_studio_key) as client:
+        client.last = rows[-1]
+        unchanged = change_tasks(client, project, [(row, {**row.data, "guid": "g"}) for row in rows])
+    assert list(unchanged) == [rows[-1].id]
+    assert label_studio.task(rows[-1].id)["data"] == {**rows[-1].data, "remark": "mine"}

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from labeling_assets.clients.label_studio import LabelStudio
@@ -22,6 +22,9 @@ _CHUNK_CHARACTERS: Final = 16_000_000
 _CHUNK_REGIONS: Final = 2_000
 # A snapshot gives 480 to 770 tasks a second and costs about a second more; the list gives 180 to 250 (facts 4.2).
 SNAPSHOT_FROM: Final = 500
+# So long before a snapshot was made a task may have been stamped before what the snapshot has of it was committed.
+_SETTLED: Final = timedelta(seconds=5)
+_TIMES_ONLY: Final[dict[str, Any]] = {"include": ("id", "updated_at"), "fields": None, "page_size": 1000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,9 @@ class ReadChunk:
 class TaskReader:
     """Reads a batch: what changed since a time, or all of it. `seen` is task id -> `updated_at` of what was read.
 
-    All of a large batch is read from a snapshot export, and then what changed since a little before that was made. A
-    snapshot has no order, so the watermark moves when all of it is written. `report.read_by` says which way was taken.
+    All of a large batch is read from a snapshot export, and then what changed since a little before that was made: the
+    times alone are listed, and tasks are read again that have another one by now. A snapshot has no order, so the
+    watermark moves when all of it is written. `report.read_by` says which way was taken.
     """
 
     def __init__(
@@ -58,18 +62,34 @@ class TaskReader:
 
     def changed(self, since: datetime | None, retry: Sequence[int] = ()) -> Iterator[ReadChunk]:
         """Changed tasks in the order of their times; then those of `retry`, which move no watermark."""
+        made_at: datetime | None = None
         if since is None and self._is_large():
             try:
                 snapshot = self._ls.snapshot(self._record.project_id, [in_batch(self._batch)])
                 yield from (ReadChunk(tasks) for tasks in self._ahead(self._of_this_batch(snapshot.tasks)))
                 yield ReadChunk((), self.newest)
-                since, self._report.read_by = snapshot.made_at - OVERLAP, "snapshot"
+                self._report.read_by, made_at = "snapshot", snapshot.made_at
             except ServiceError as error:
                 text = f"no snapshot could be read, so its tasks were listed, which takes longer: {error}"
                 self._report.problems.append(Note("Label Studio", text))
-        for tasks in self._ahead(self._listed(since)):
-            yield ReadChunk(tasks, max(map(time_of, tasks)))
+        if made_at is not None:
+            yield from self._changed_meanwhile(made_at)
+        else:
+            for tasks in self._ahead(self._listed(since)):
+                yield ReadChunk(tasks, max(map(time_of, tasks)))
         yield from self.by_id(retry)
+
+    def _changed_meanwhile(self, made_at: datetime) -> Iterator[ReadChunk]:
+        """What is not as the snapshot has it, or may not be."""
+        since, settled = made_at - OVERLAP, format_time(made_at - _SETTLED)
+        times = self._ls.iterate_changed(self._record.project_id, since, [in_batch(self._batch)], **_TIMES_ONLY)
+        found = {int(task["id"]): time_of(task) for task in times}
+        again = [task for task, time in found.items() if time >= settled or self.seen.get(task) != time]
+        for start in range(0, len(again), _CHUNK):
+            for chunk in self.by_id(again[start : start + _CHUNK]):
+                self.seen.update({int(task["id"]): time_of(task) for task in chunk.tasks})
+                yield chunk
+        yield ReadChunk((), self.newest)
 
     def by_id(self, task_ids: Iterable[int]) -> Iterator[ReadChunk]:
         """Those of the tasks that stand in this batch."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -99,6 +100,15 @@ def test_what_changes_while_the_snapshot_is_read_is_not_lost(large: World, seen_
     report = large.collect()
     assert (report.read_by, report.created) == ("snapshot", 4)
     assert large.collect().idle
+
+
+def test_tasks_are_read_again_after_a_snapshot_only_if_they_may_have_changed(
+    large: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(read_tasks, "_SETTLED", timedelta(0))
+    tasks = len(large.task_ids())
+    report = large.collect()
+    assert (report.read_by, report.tasks_read) == ("snapshot", tasks)
 
 
 def test_without_a_snapshot_the_tasks_are_listed_and_the_report_says_why(large: World, seen_during: Any):

@@ -105,7 +105,8 @@ class Stages:
                 for labels in ("predictions", "annotations"):
                     self.ls.run_action(world.record.project_id, f"delete_tasks_{labels}", world.task_ids())
                 self.ls.update_project(world.record.project_id, model_version="")
-            step = Step(name, server.key, str(world.project.folder), str(world.inbox), self.ls.url, self.api_key)
+            place = (server.key, str(world.project.folder), str(world.inbox), self.ls.url, self.api_key)
+            step = Step(name, *place, tasks_an_import=3)
             yield Stand(step, world)
 
     def expected(self, name: str) -> Result:

@@ -13,6 +13,7 @@ from labeling_assets.clients.aperturedb import ApertureDB
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.projects import load_project
 from labeling_assets.sync import changes, watermark
+from labeling_assets.sync import publish_tasks as publishing
 from labeling_assets.sync.batch_rows import read_rows
 from labeling_assets.sync.collect import read_tasks
 from labeling_assets.sync.collect_annotations import collect_annotations
@@ -37,8 +38,8 @@ class _QuickDatabase(ApertureDB):
 class Step:
     """What to run, and where. `proxy` is an HTTP proxy to Label Studio, or empty.
 
-    `tasks_a_query`, `large` (a batch of so many is read from a snapshot) and `overlap_s` make of a few tasks of one
-    minute what many of a day are; 0 and None: as they are.
+    `tasks_an_import`, `tasks_a_query`, `large` (a batch of so many is read from a snapshot) and `overlap_s` make of a
+    few tasks of one minute what many of a day are; 0 and None: as they are.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Step:
     api_key: str
     proxy: str = ""
     batch: str = "May"
+    tasks_an_import: int = 0
     tasks_a_query: int = 0
     large: int = 0
     overlap_s: float | None = None
@@ -63,13 +65,16 @@ class Step:
     @contextmanager
     def _scaled(self) -> Iterator[None]:
         chunk, overlap, large = read_tasks._CHUNK, watermark.OVERLAP, read_tasks.SNAPSHOT_FROM
+        imported = publishing.CHUNK
         try:
+            publishing.CHUNK = self.tasks_an_import or imported  # type: ignore[misc]
             read_tasks._CHUNK = self.tasks_a_query or chunk  # type: ignore[misc]  # for this run only
             read_tasks.SNAPSHOT_FROM = self.large or large  # type: ignore[misc]
             if self.overlap_s is not None:
                 watermark.OVERLAP = changes.OVERLAP = read_tasks.OVERLAP = timedelta(seconds=self.overlap_s)  # type: ignore[misc]
             yield
         finally:
+            publishing.CHUNK = imported  # type: ignore[misc]
             read_tasks._CHUNK, read_tasks.SNAPSHOT_FROM = chunk, large  # type: ignore[misc]
             watermark.OVERLAP = changes.OVERLAP = read_tasks.OVERLAP = overlap  # type: ignore[misc]
 

@@ -63,6 +63,7 @@ def office(building: Building, tmp_path: Path, operations_seed: int) -> Iterator
             str(world.inbox),
             building.ls.url,
             building.key,
+            tasks_an_import=chance.choice([2, 3, 100]),
             tasks_a_query=chance.choice([2, 3, 100]),
             large=chance.choice([3, 500]),
             overlap_s=chance.choice([0, 1, None]),

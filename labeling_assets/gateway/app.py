@@ -139,7 +139,7 @@ def create_app(
         middleware=[
             Middleware(AccessLog),
             Middleware(MeasuredRequests, metrics=metrics, routes=routes),
-            Middleware(MicroCache, age_s=min(LONGEST_S, caches.record_age_s)),
+            Middleware(MicroCache, age_s=min(LONGEST_S, caches.record_age_s), prefix=prefix_of(links.base_url)),
             Middleware(Cors, origins=checked_origins(origins)),
             Middleware(Prefix, prefix=prefix_of(links.base_url)),
         ],

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from labeling_assets.gateway.byte_cache import ByteCache
 
-_PATH: Final = "/media/"  # behind whatever path the gateway has
+_PATH: Final = "/media/"
 LONGEST_S: Final = 1.0
 _LARGEST_BYTES: Final = 256 * 1024
 _KEPT_BYTES: Final = 64 * 2**20
@@ -32,15 +32,20 @@ class _Answer:
 
 
 class MicroCache:
-    """Keeps small answers with status 200 to plain requests for media, by path, query and origin, for `age_s`."""
+    """Keeps small answers with status 200 to plain requests for media, by path, query and origin, for `age_s`.
 
-    def __init__(self, app: ASGIApp, *, age_s: float = LONGEST_S) -> None:
+    `prefix` is the path that the gateway has at its public address; requests come with and without it. No other route
+    may fall under these: its answers may be for those only who have a token.
+    """
+
+    def __init__(self, app: ASGIApp, *, age_s: float = LONGEST_S, prefix: str = "") -> None:
         self._app = app
+        self._folders = (_PATH, f"{prefix}{_PATH}")
         self._age_s = age_s
         self._kept: ByteCache[Key, _Answer] = ByteCache(_KEPT_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        key = _key(scope)
+        key = self._key(scope)
         if key is None:
             await self._app(scope, receive, send)
             return
@@ -52,6 +57,18 @@ class MicroCache:
             return
         until_s = time.monotonic() + self._age_s
         await self._app(scope, receive, _Keeper(self._kept, key, scope, send, until_s=until_s))
+
+    def _key(self, scope: Scope) -> Key | None:
+        """None for a request that has an answer of its own."""
+        if scope["type"] != "http" or scope["method"] != "GET" or not scope["path"].startswith(self._folders):
+            return None
+        origin = b""
+        for name, value in scope["headers"]:
+            if name in _CONDITIONS:
+                return None
+            if name == b"origin":
+                origin = value
+        return scope["path"], scope["query_string"], origin
 
 
 class _Keeper:
@@ -71,16 +88,3 @@ class _Keeper:
                 self._kept.put(self._key, self._answer, size_bytes=size_bytes)
             self._answer = None
         await self._send(message)
-
-
-def _key(scope: Scope) -> Key | None:
-    """None for a request that has an answer of its own."""
-    if scope["type"] != "http" or scope["method"] != "GET" or _PATH not in scope["path"]:
-        return None
-    origin = b""
-    for name, value in scope["headers"]:
-        if name in _CONDITIONS:
-            return None
-        if name == b"origin":
-            origin = value
-    return scope["path"], scope["query_string"], origin

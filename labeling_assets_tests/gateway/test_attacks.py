@@ -159,6 +159,14 @@ def test_a_link_of_a_medium_opens_no_list(api: Api) -> None:
     assert httpx.get(f"{api.url}/projects/cars/tasks.json", params=query).status_code == 401
 
 
+@pytest.mark.parametrize("path", ["/batches/media/media", "/projects/media/tasks.json"])
+def test_what_the_token_shows_is_not_kept_for_others(api: Api, path: str) -> None:
+    api.add_project("media")
+    api.pushed({"a.png": picture()}, batch="media")
+    assert api.client.get(path).status_code == 200
+    assert httpx.get(api.url + path).status_code == 401
+
+
 @pytest.mark.parametrize("path", ["/batches/May/media", "/batches/May/close"])
 @pytest.mark.parametrize("query", ["token=a+token+of+the+tests", "access_token=a+token+of+the+tests"])
 def test_a_token_in_an_address_opens_nothing(api: Api, path: str, query: str) -> None:

@@ -99,7 +99,10 @@ def test_other_answers_are_not_kept(clock: Clock, application: Application) -> N
     assert application.requests == 2
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/metrics", "/projects/cars/tasks.json", "/media"])
+@pytest.mark.parametrize(
+    "path",
+    ["/healthz", "/projects/cars/tasks.json", "/media", "/batches/media/media", "/projects/media/tasks.json"],
+)
 def test_other_routes_are_not_kept(clock: Clock, path: str) -> None:
     application = Application()
     cache = MicroCache(application)
@@ -119,6 +122,15 @@ def test_metrics_learn_the_route(clock: Clock) -> None:
 
     asyncio.run(cache(scope, None, send))  # type: ignore[arg-type]
     assert (application.requests, scope["endpoint"]) == (1, application)
+
+
+@pytest.mark.parametrize(("path", "requests"), [("/media/a", 1), ("/tools/gateway/media/a", 1), ("/other/media/a", 2)])
+def test_media_are_known_with_and_without_the_prefix(clock: Clock, path: str, requests: int) -> None:
+    application = Application()
+    cache = MicroCache(application, prefix="/tools/gateway")
+    ask(cache, path=path)
+    ask(cache, path=path)
+    assert application.requests == requests
 
 
 # In a gateway

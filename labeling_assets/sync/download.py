@@ -56,7 +56,7 @@ class Downloads:
                     raise InputError(f"{shown_url(url)} answered {reason}: correct the URL or remove the row.")
                 return self._received(answer, url)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise InputError(f"{shown_url(url)!r} is not an http, https or s3 address ({error}).") from error
+            raise InputError(f"{shown_url(url)!r} is not an http or https address ({error}).") from error
         except (httpx.TooManyRedirects, httpx.DecodingError) as error:
             raise InputError(
                 f"{shown_url(url)} cannot be downloaded ({error}): correct the URL or remove the row."

@@ -129,7 +129,7 @@ class LabelStudioServer:
         Raises ConfigurationError when the port is in use, ServiceError with the end of the log when it fails.
         """
         if self.port and _is_listening(self.host, self.port):
-            raise ConfigurationError(f"Label Studio cannot use port {self.port} of {self.host}: it is in use.")
+            raise self._port_in_use()
         environment = install(self._cache, self._announce)
         self._create_data_dir()
         self._process = ManagedProcess(
@@ -142,9 +142,15 @@ class LabelStudioServer:
         self._process.start()
         try:
             self._process.wait_ready(self._is_ready, timeout_s)
-        except BaseException:
+        except BaseException as error:
             self.stop()
+            # It moves to the next port where it finds its own taken, and ends where that is taken, too.
+            if self.port and "That port is already in use" in str(error):
+                raise self._port_in_use() from error
             raise
+
+    def _port_in_use(self) -> ConfigurationError:
+        return ConfigurationError(f"Label Studio cannot use port {self.port} of {self.host}: it is in use.")
 
     def stop(self) -> None:
         """Ends all of its process group. Twice is harmless."""
@@ -207,7 +213,7 @@ class LabelStudioServer:
             return False
         bound = int(address[1])
         if self.port not in (0, bound):
-            raise ConfigurationError(f"Label Studio cannot use port {self.port} of {self.host}: it is in use.")
+            raise self._port_in_use()
         self.port = bound
         try:
             return httpx.get(f"{self.url}/health", timeout=5, trust_env=False).status_code == httpx.codes.OK

@@ -1,5 +1,6 @@
 """The real server: as `up` starts it, and as all other tests get it."""
 
+import contextlib
 import http.server
 import socket
 import stat
@@ -137,6 +138,18 @@ def test_a_port_that_is_taken_in_the_meantime_is_noticed(
     with pytest.raises(ConfigurationError, match=f"cannot use port {busy_port}"):
         server.start()
     assert not server.alive
+
+
+def test_a_next_port_that_is_taken_as_well_is_noticed(free_home: Path, busy_port: int, monkeypatch: pytest.MonkeyPatch):
+    """Then Label Studio ends."""
+    monkeypatch.setattr("labeling_assets.stack.label_studio._is_listening", lambda host, port: False)
+    with contextlib.ExitStack() as taken:
+        with contextlib.suppress(OSError):  # somebody else has it already
+            taken.enter_context(socket.create_server(("127.0.0.1", busy_port + 1)))
+        server = LabelStudioServer(free_home, Account.random(), port=busy_port)
+        with pytest.raises(ConfigurationError, match=f"cannot use port {busy_port}"):
+            server.start()
+        assert not server.alive
 
 
 def test_a_broken_database_shows_the_log(free_home: Path):

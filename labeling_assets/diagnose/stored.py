@@ -9,7 +9,7 @@ from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.clients.label_studio_records import ROW_FIELDS
 from labeling_assets.diagnose.finding import Finding, error, ok
 from labeling_assets.diagnose.http import ask
-from labeling_assets.errors import ConfigurationError, LabelingAssetsError
+from labeling_assets.errors import LabelingAssetsError
 from labeling_assets.settings import Settings
 from labeling_assets.sync.labeling_project import ProjectRecord
 from labeling_assets.sync.link_rules import load_link_rules
@@ -27,8 +27,8 @@ def stored_link_findings(
     for record in records:
         try:
             page = ls.list_tasks(record.project_id, ordering="-tasks:id", page_size=1, include=ROW_FIELDS)
-        except (LabelingAssetsError, ConfigurationError):
-            continue
+        except LabelingAssetsError:
+            continue  # other findings say why
         for task in page.tasks:
             found = [link for link in stored_links(task["data"]) if link.guid not in denied]
             if found:

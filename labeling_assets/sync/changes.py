@@ -13,7 +13,7 @@ from typing import Final
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
-from labeling_assets.clients.constraints import Condition, all_of, not_equal, one_of
+from labeling_assets.clients.constraints import one_of
 from labeling_assets.clients.label_studio import LabelStudio, Probe
 from labeling_assets.clients.label_studio_query import format_time, id_between, parse_time, updated_since
 from labeling_assets.errors import ConfigurationError
@@ -242,7 +242,7 @@ def _recorded_batches(
     suspects = [(task, batch) for task, _, batch in rows if batch in batches]
     recorded: dict[int, str] = {}
     for chunk in chunks([str(task) for task, _ in suspects], 500):
-        condition = all_of(_live(record), one_of("LS_task_id", [int(task) for task in chunk]))
+        condition = record.live_tasks(one_of("LS_task_id", [int(task) for task in chunk]))
         for row in db.find("FindEntity", condition, class_name=names.TASK, properties=["LS_task_id", "LS_batch"]):
             recorded[int(row["LS_task_id"])] = str(row["LS_batch"])
     homes = {recorded.get(task, batch) for task, batch in suspects}
@@ -270,10 +270,6 @@ def _digests(rows: Iterable[Row]) -> dict[str, str]:
     }
 
 
-def _live(record: ProjectRecord) -> Condition:
-    return record.condition(not_equal("LS_state", "withdrawn"))
-
-
 def _counted(
     db: ApertureDB, ls: LabelStudio, record: ProjectRecord, cursor: Cursor, task_number: int
 ) -> tuple[Cursor, set[str]]:
@@ -281,12 +277,12 @@ def _counted(
 
     Tasks that people added are new, so that they were seen as changes.
     """
-    known = db.count("FindEntity", _live(record), class_name=names.TASK)
+    known = db.count("FindEntity", record.live_tasks(), class_name=names.TASK)
     if not cursor.counted:
         if task_number == known + cursor.others:
             return replace(cursor, tasks=task_number), set()
         cursor = replace(cursor, counting=task_number)
-    found = db.find("FindEntity", _live(record), class_name=names.TASK, properties=["LS_task_id", "LS_batch"])
+    found = db.find("FindEntity", record.live_tasks(), class_name=names.TASK, properties=["LS_task_id", "LS_batch"])
     tasks = sorted((int(row["LS_task_id"]), str(row["LS_batch"])) for row in found)
     wrong, next_id = miscounted(
         [task for task in tasks if task[0] >= cursor.counted],

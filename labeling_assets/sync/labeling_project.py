@@ -40,6 +40,10 @@ class ProjectRecord:
         """Matches the tasks, or the annotations, of this project on this server, if `more` holds too."""
         return all_of(equal("LS_project", self.slug), equal("LS_instance", self.instance), *more)
 
+    def live_tasks(self, *more: Condition) -> Condition:
+        """Matches the tasks of this project that are not withdrawn, if `more` holds too."""
+        return self.condition(*more, not_equal("LS_state", "withdrawn"))
+
     def has(self, row: Object) -> bool:
         """Whether a task or an annotation, read with `LS_project` and `LS_instance`, is of this project on this server.
 

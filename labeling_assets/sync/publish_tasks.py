@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
-from labeling_assets.clients.constraints import equal, not_equal, one_of
+from labeling_assets.clients.constraints import equal, one_of
 from labeling_assets.clients.label_studio import LabelStudio, MaybeDoneError, TaskRow
 from labeling_assets.clients.label_studio_query import format_time, id_between
 from labeling_assets.clients.label_studio_records import ROW_FIELDS
@@ -271,7 +271,7 @@ class _Publisher:
 
     def _remove_twins(self, guids: Sequence[str]) -> None:
         """Somebody made or deleted tasks meanwhile: perhaps a killed import went on, after the last look."""
-        known = self._record.condition(equal("LS_batch", self._batch), not_equal("LS_state", "withdrawn"))
+        known = self._record.live_tasks(equal("LS_batch", self._batch))
         rows = self._db.find("FindEntity", known, class_name=names.TASK, properties=["LS_task_id"])
         recorded = {int(row["LS_task_id"]) for row in rows}
         found = self._found(guids)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
-from labeling_assets.clients.constraints import equal, not_equal
+from labeling_assets.clients.constraints import equal
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.errors import DataError, LabelingAssetsError, TransientError
 from labeling_assets.projects import Project
@@ -110,7 +110,7 @@ def _recorded(db: ApertureDB, ls: LabelStudio, project: Project) -> ProjectRecor
 
 def batches_of(db: ApertureDB, record: ProjectRecord) -> list[str]:
     """The batches that have tasks in a project of this Label Studio, by name; ApertureDB counts, no task is read."""
-    live = record.condition(not_equal("LS_state", "withdrawn"))
+    live = record.live_tasks()
     return sorted(batch for (batch,) in count_by(db, names.TASK, live, by=["LS_batch"]))
 
 

@@ -106,7 +106,7 @@ def verify_tasks(db: ApertureDB, ls: LabelStudio, project: Project, batch: str) 
                     "url": record.task_url(tasks[1]),
                 }
             )
-    condition = record.condition(equal("LS_batch", batch), not_equal("LS_state", "withdrawn"))
+    condition = record.live_tasks(equal("LS_batch", batch))
     known = db.find("FindEntity", condition, class_name=names.TASK, properties=["LS_media_guid", "LS_task_id"])
     for row in known:
         if row["LS_media_guid"] not in by_guid:

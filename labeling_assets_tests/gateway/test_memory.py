@@ -105,9 +105,6 @@ def test_a_film_of_100_mb_in_aperturedb_is_sought_within_64_mb(
     try:
         with gateway_process(aperturedb_key, tmp_path / "home") as gateway:
             gateway.part("stored", 0)  # fills the cache on the disk
-            watched.one(
-                "UpdateBlob", {"constraints": equal("guid", "stored"), "properties": {"LS_note": "still there"}}
-            )
             work = seeks(gateway, "stored", len(STORED), lambda first: STORED[first : first + PIECE])
             grown = gateway.grown_mb(work)
     finally:

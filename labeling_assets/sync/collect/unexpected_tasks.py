@@ -5,7 +5,7 @@ from typing import Final
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB
-from labeling_assets.clients.constraints import equal, not_equal
+from labeling_assets.clients.constraints import equal
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.clients.label_studio_query import id_between
 from labeling_assets.clients.label_studio_records import Task
@@ -30,7 +30,7 @@ def unexpected_tasks(db: ApertureDB, ls: LabelStudio, record: ProjectRecord) -> 
     Tasks that show a medium and were only not noted yet are left to the next publishing. As long as ApertureDB holds
     tasks that were deleted in Label Studio and not noticed yet, as many others may be missed.
     """
-    condition = record.condition(not_equal("LS_state", "withdrawn"))
+    condition = record.live_tasks()
     rows = db.find("FindEntity", condition, class_name=names.TASK, properties=["LS_task_id"])
     unknown = unknown_ids(
         sorted(int(row["LS_task_id"]) for row in rows),

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from labeling_assets import names
 from labeling_assets.clients.aperturedb import ApertureDB, Object
-from labeling_assets.clients.constraints import Condition, equal, not_equal
+from labeling_assets.clients.constraints import Condition, equal
 from labeling_assets.clients.label_studio import LabelStudio
 from labeling_assets.clients.label_studio_query import format_time, in_batch, parse_time
 from labeling_assets.clients.query import Query
@@ -81,8 +81,7 @@ def count_live_tasks(db: ApertureDB, record: ProjectRecord, batch: str | None = 
 
 
 def _live(record: ProjectRecord, batch: str | None) -> Condition:
-    of_batch = () if batch is None else (equal("LS_batch", batch),)
-    return record.condition(*of_batch, not_equal("LS_state", "withdrawn"))
+    return record.live_tasks(*(() if batch is None else (equal("LS_batch", batch),)))
 
 
 def annotations_of(db: ApertureDB, gone: Sequence[Object]) -> list[StoredAnnotation]:

@@ -77,7 +77,7 @@ def test_another_version(tmp_path: Path) -> None:
     assert "has version 1.8.0" in findings[1].text
 
 
-@pytest.mark.parametrize("token", ["0" * 40, jwt(time.time() + 1e9)])
+@pytest.mark.parametrize("token", ["0" * 40, jwt(time.time() + 1e9)], ids=["legacy token", "personal access token"])
 def test_a_token_that_is_not_taken(label_studio_server: LabelStudioServer, tmp_path: Path, token: str) -> None:
     findings = server(tmp_path, label_studio_server.url, token)
     assert wrong(findings) == [("label_studio.token", "error")]
